@@ -1,0 +1,76 @@
+"""How often passwords may be guessed and accounts be made: exact, across all workers."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils.crypto import salted_hmac
+from rest_framework.exceptions import Throttled
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from socialapi.network import client_network
+
+from .models import RateLimit
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`most` events in a period, for each subject (the words that tell who is counted).
+
+    Nothing is limited with THROTTLE off. Each method is one query, or two.
+    """
+
+    name: str
+    most: int
+    period: timedelta
+
+    def key(self, subject: tuple[str, ...]) -> str:
+        """Name the counter without storing an email or an address."""
+        text = "\n".join((self.name, *subject))
+        return salted_hmac("accounts.limits", text, algorithm="sha256").hexdigest()
+
+    def check(self, *subject: str) -> None:
+        """Raise Throttled if the limit is reached."""
+        if not settings.THROTTLE:
+            return
+        remaining = (
+            RateLimit.objects.filter(
+                key=self.key(subject), count__gte=self.most, resets_at__gt=Now()
+            )
+            .values_list(F("resets_at") - Now(), flat=True)
+            .first()
+        )
+        if remaining is not None:
+            raise Throttled(wait=remaining.total_seconds())
+
+    def hit(self, *subject: str) -> None:
+        """Count an event; raise Throttled if the limit had been reached before it."""
+        if not settings.THROTTLE:
+            return
+        count, seconds = RateLimit.objects.hit(self.key(subject), self.period)
+        if count > self.most:
+            raise Throttled(wait=seconds)
+
+    def forget(self, *subject: str) -> None:
+        """Start anew; raise Throttled, and do not, if the limit is reached."""
+        self.check(*subject)
+        RateLimit.objects.filter(key=self.key(subject)).delete()
+
+
+# For each account and network: who guesses elsewhere does not lock the owner out.
+PASSWORD_FAILURES = Limit("password", 10, timedelta(minutes=15))
+# For each network: sign-up tells which emails are taken.
+SIGN_UPS = Limit("sign-up", 300, timedelta(hours=1))
+
+
+class SignUpThrottle(BaseThrottle):
+    """SIGN_UPS as a throttle of DRF's."""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        """Count the request; raise Throttled beyond the limit."""
+        SIGN_UPS.hit(client_network(request))
+        return True

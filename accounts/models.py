@@ -1,0 +1,193 @@
+"""Users, their sessions, and the counters that limit guessing."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.core.validators import RegexValidator
+from django.db import connection, models, transaction
+from django.db.models.functions import Lower, Now
+from django.utils import timezone
+
+USERNAME_MIN, USERNAME_MAX = 3, 30
+USERNAME_PATTERN = rf"^[A-Za-z0-9_.-]{{{USERNAME_MIN},{USERNAME_MAX}}}$"
+USERNAME_RULE = (
+    f"{USERNAME_MIN} to {USERNAME_MAX} of the letters a to z, digits, '_', '-' and '.'."
+)
+
+
+def neutral_username() -> str:
+    """Make a name that tells nothing of its owner; two alike come once in 10^12 users."""
+    return f"user-{secrets.token_hex(8)}"
+
+
+class UserManager(BaseUserManager["User"]):
+    """Finds users by email without regard to case, and makes them."""
+
+    def get_by_natural_key(self, email: str | None) -> User:
+        """Return the user of an email, in any case; raises User.DoesNotExist. One query."""
+        return self.alias(lower_email=Lower("email")).get(lower_email=Lower(models.Value(email)))
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Insert a user; raises IntegrityError naming the constraint of what is taken."""
+        fields["username"] = fields.get("username") or neutral_username()
+        return self.create(email=email, password=make_password(password), **fields)
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Insert a user who may do everything."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who signed up. The email is the login, and nobody else's business."""
+
+    email = models.EmailField("email", help_text="The login, in any case. Never shown to others.")
+    username = models.CharField(
+        max_length=USERNAME_MAX,
+        help_text=USERNAME_RULE,
+        validators=[RegexValidator(USERNAME_PATTERN, USERNAME_RULE)],
+    )
+    is_active = models.BooleanField(
+        "active", default=True, db_default=True, help_text="Off for a suspended user."
+    )
+    is_staff = models.BooleanField(
+        "staff", default=False, db_default=False, help_text="May enter the admin."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects = UserManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="accounts_user_email_unique",
+                violation_error_message="This email is taken.",
+            ),
+            models.UniqueConstraint(
+                Lower("username"),
+                name="accounts_user_username_unique",
+                violation_error_message="This username is taken.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(username__regex=USERNAME_PATTERN),
+                name="accounts_user_username_valid",
+                violation_error_message=USERNAME_RULE,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+    # Django's own mark of `set_password`. It tells a new password from one whose hash alone was
+    # renewed at a login.
+    _password: str | None
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a password that was set ends every session of the user."""
+        changed = self._password is not None and self.pk is not None
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if changed:
+                self.sessions.end()
+
+    def suspend(self) -> None:
+        """Refuse the user from the next request on. The sessions stay ended when restored."""
+        with transaction.atomic():
+            self.is_active = False
+            self.save(update_fields=["is_active"])
+            self.sessions.end()
+
+    def restore(self) -> None:
+        """Let a suspended user log in again."""
+        self.is_active = True
+        self.save(update_fields=["is_active"])
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    """Sessions by what they are good for."""
+
+    def open(self) -> SessionQuerySet:
+        """Sessions whose tokens are accepted, by the database's clock."""
+        return self.filter(revoked_at=None, expires_at__gt=Now(), user__is_active=True)
+
+    def end(self) -> None:
+        """Refuse the tokens of these sessions from now on."""
+        self.filter(revoked_at=None).update(revoked_at=Now())
+
+    def start(self, user: User) -> Session:
+        """Insert a session for a login, and forget those of the user that have expired."""
+        self.filter(user=user, expires_at__lt=Now()).delete()
+        return self.create(user=user, expires_at=timezone.now() + settings.SESSION_LIFETIME)
+
+
+class Session(models.Model):
+    """A login, from the password to the logout. Every token names one, and lives by it."""
+
+    user = models.ForeignKey(User, on_delete=models.DB_CASCADE, related_name="sessions")
+    refresh_id = models.UUIDField(
+        default=uuid4, help_text="The `jti` of the one refresh token that may be used next."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_used_at = models.DateTimeField(db_default=Now(), help_text="The last login or refresh.")
+    expires_at = models.DateTimeField(help_text="The end, however often it is refreshed.")
+    revoked_at = models.DateTimeField(null=True, blank=True, help_text="Set when it was ended.")
+
+    objects = SessionQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"session {self.pk}"
+
+    def rotate(self) -> None:
+        """Exchange the refresh token's id, so that the present one is good no more."""
+        self.refresh_id = uuid4()
+        self.last_used_at = Now()
+        self.save(update_fields=["refresh_id", "last_used_at"])
+
+
+class RateLimitQuerySet(models.QuerySet["RateLimit"]):
+    """Exact counters: one statement counts and reads, so that no two processes see the same."""
+
+    def hit(self, key: str, period: timedelta) -> tuple[int, float]:
+        """Count one event; return the count in this period and the seconds until it ends.
+
+        One statement, atomic across connections. A new period also removes finished ones.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO accounts_ratelimit AS entry (key, count, resets_at)
+                VALUES (%s, 1, now() + make_interval(secs => %s))
+                ON CONFLICT (key) DO UPDATE SET
+                    count = CASE WHEN entry.resets_at > now() THEN entry.count + 1 ELSE 1 END,
+                    resets_at = CASE WHEN entry.resets_at > now() THEN entry.resets_at
+                                     ELSE EXCLUDED.resets_at END
+                RETURNING count, extract(epoch FROM resets_at - now())
+                """,
+                [key, period.total_seconds()],
+            )
+            count, seconds = cursor.fetchone()
+        if count == 1:
+            self.filter(resets_at__lt=Now()).delete()
+        return count, float(seconds)
+
+
+class RateLimit(models.Model):
+    """How often something happened since its period began."""
+
+    key = models.CharField(max_length=64, primary_key=True, help_text="A keyed hash of whom.")
+    count = models.IntegerField()
+    resets_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_index=True)
+
+    objects = RateLimitQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.count} until {self.resets_at:%H:%M:%S}"

@@ -1,0 +1,120 @@
+"""Access and refresh tokens: SimpleJWT signs and checks them, the session row decides."""
+
+from typing import Any, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from rest_framework_simplejwt import exceptions, tokens
+
+from .models import Session, User
+
+
+class SessionToken(tokens.Token):
+    """A JWT that belongs to a session: `sub` is the user's id as text, `sid` the session's."""
+
+    @classmethod
+    def of(cls, session: Session) -> Self:
+        """Make a token that lives no longer than its session."""
+        token = cls()
+        token["sub"] = str(session.user_id)
+        token["sid"] = session.pk
+        token["nbf"] = token["iat"]
+        token["exp"] = min(token["exp"], int(session.expires_at.timestamp()))
+        return token
+
+    def verify(self) -> None:
+        """Check what the signature does not; raises TokenError."""
+        super().verify()
+        if not (isinstance(self.get("sid"), int) and str(self.get("sub")).isdecimal()):
+            raise exceptions.TokenError("Token has no session or no user")
+
+    @property
+    def session_id(self) -> int:
+        """The session's id."""
+        return int(self["sid"])
+
+    @property
+    def user_id(self) -> int:
+        """The user's id."""
+        return int(self["sub"])
+
+
+class AccessToken(SessionToken):
+    """Opens the API."""
+
+    token_type = "access"
+    lifetime = settings.ACCESS_TOKEN_LIFETIME
+
+
+class RefreshToken(SessionToken):
+    """Exchanged, once, for new tokens; its `jti` is the session's `refresh_id`."""
+
+    token_type = "refresh"
+    lifetime = settings.REFRESH_TOKEN_LIFETIME
+
+    @classmethod
+    def of(cls, session: Session) -> Self:
+        """Make the one refresh token that is good for the session now."""
+        token = super().of(session)
+        token["jti"] = session.refresh_id.hex
+        return token
+
+    @classmethod
+    def read_expired(cls, text: str) -> Self:
+        """Read a token of ours whose time may be over; raises TokenError for any other.
+
+        PyJWT looks at the time after the signature, so an expired one is signed by us.
+        """
+        try:
+            return cls(text)  # type: ignore[arg-type]
+        except exceptions.ExpiredTokenError:
+            token = cls(text, verify=False)  # type: ignore[arg-type]
+            token.verify_token_type()
+            return token
+
+
+def token_pair(session: Session) -> dict[str, Any]:
+    """Return what a login or a refresh answers with; `expires_in` counts seconds."""
+    access = AccessToken.of(session)
+    return {
+        "access_token": str(access),
+        "refresh_token": str(RefreshToken.of(session)),
+        "token_type": "bearer",
+        "expires_in": access["exp"] - access["iat"],
+    }
+
+
+def log_in(user: User) -> dict[str, Any]:
+    """Start a session and return its tokens."""
+    return token_pair(Session.objects.start(user))
+
+
+def refresh(text: str) -> dict[str, Any] | None:
+    """Exchange a refresh token for new tokens, or return None if it is good no more.
+
+    The session's row is locked, so that of parallel uses one succeeds. Any use after that means
+    that two parties hold the token, and ends the session (RFC 9700, section 4.14.2).
+    Raises TokenError for a token that is not ours.
+    """
+    token = RefreshToken(text)  # type: ignore[arg-type]
+    with transaction.atomic():
+        session = (
+            Session.objects.open()
+            .select_for_update(of=("self",))
+            .filter(pk=token.session_id)
+            .first()
+        )
+        if session is None:
+            return None
+        if session.refresh_id != UUID(token["jti"]):
+            Session.objects.filter(pk=session.pk).end()
+            return None
+        session.rotate()
+        return token_pair(session)
+
+
+def log_out(text: str) -> None:
+    """End the session of a refresh token, however old; raises TokenError for one not ours."""
+    token = RefreshToken.read_expired(text)
+    Session.objects.filter(pk=token.session_id).end()

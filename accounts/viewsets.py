@@ -1,0 +1,132 @@
+"""The account endpoints."""
+
+from typing import ClassVar
+
+from rest_framework import mixins
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.parsers import FormParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.status import HTTP_204_NO_CONTENT
+from rest_framework.throttling import BaseThrottle
+from rest_framework.viewsets import GenericViewSet
+from rest_framework_simplejwt.exceptions import TokenError
+
+from socialapi.exceptions import InvalidToken
+from socialapi.network import client_network
+from socialapi.parsing import BrowserMultiPartParser, JSONParser
+
+from . import serializers, tokens
+from .authentication import BearerAuthentication, caller
+from .limits import SignUpThrottle
+from .models import User
+from .passwords import find_user
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class UserViewSet(mixins.CreateModelMixin, mixins.RetrieveModelMixin, GenericViewSet[User]):
+    """Sign up, and look at profiles."""
+
+    queryset = User.objects.all()
+    permission_classes = [AllowAny]
+
+    def get_serializer_class(self) -> type[BaseSerializer[User]]:
+        """Show everyone a profile, and new users their account."""
+        if self.request.method == "POST":
+            return serializers.SignUpSerializer
+        return serializers.ProfileSerializer
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        """Limit sign-ups alone."""
+        return [SignUpThrottle()] if self.action == "create" else []
+
+
+class AccountViewSet(mixins.RetrieveModelMixin, mixins.UpdateModelMixin, GenericViewSet[User]):
+    """The caller's own account."""
+
+    queryset = User.objects.all()
+    serializer_classes: ClassVar[dict[str | None, type[BaseSerializer[User]]]] = {
+        "partial_update": serializers.AccountUpdateSerializer,
+        "destroy": serializers.PasswordSerializer,
+        "change_password": serializers.PasswordChangeSerializer,
+    }
+
+    def get_serializer_class(self) -> type[BaseSerializer[User]]:
+        """Take what each action needs."""
+        return self.serializer_classes.get(self.action, serializers.AccountSerializer)
+
+    def get_object(self) -> User:
+        """The account is the caller's."""
+        return caller(self.request)
+
+    def destroy(self, request: Request) -> Response:
+        """Delete the account; the database takes its posts and votes along."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        self.get_object().delete()
+        return Response(status=HTTP_204_NO_CONTENT)
+
+    def change_password(self, request: Request) -> Response:
+        """Set a new password, which ends every session."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        user = self.get_object()
+        user.set_password(serializer.validated_data["new_password"])
+        user.save(update_fields=["password"])
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class LoginViewSet(GenericViewSet[User]):
+    """Email and password for tokens."""
+
+    serializer_class = serializers.LoginSerializer
+    # A session cookie is no business of a login, nor is the CSRF check that comes with one.
+    authentication_classes = [BearerAuthentication]
+    permission_classes = [AllowAny]
+    parser_classes = [JSONParser, FormParser, BrowserMultiPartParser]
+
+    def create(self, request: Request) -> Response:
+        """Start a session."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        user = find_user(**serializer.validated_data, network=client_network(request))
+        if user is None:
+            raise AuthenticationFailed("The email or the password is wrong.")
+        if not user.is_active:
+            raise PermissionDenied("This account is suspended.")
+        return Response(tokens.log_in(user), headers=NO_STORE)
+
+
+class SessionViewSet(GenericViewSet[User]):
+    """Renew a session or end it. The refresh token is the credential, so no other is looked at."""
+
+    serializer_class = serializers.RefreshSerializer
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+    def refresh_token(self, request: Request) -> str:
+        """Return the refresh token in the body."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return str(serializer.validated_data["refresh_token"])
+
+    def refresh(self, request: Request) -> Response:
+        """Exchange a refresh token for new tokens."""
+        try:
+            pair = tokens.refresh(self.refresh_token(request))
+        except TokenError:
+            raise InvalidToken from None
+        if pair is None:
+            raise InvalidToken
+        return Response(pair, headers=NO_STORE)
+
+    def log_out(self, request: Request) -> Response:
+        """End the session; once ended, it stays so."""
+        try:
+            tokens.log_out(self.refresh_token(request))
+        except TokenError:
+            raise InvalidToken from None
+        return Response(status=HTTP_204_NO_CONTENT)

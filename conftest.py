@@ -1,0 +1,81 @@
+"""The tests' cast: an author, a reader, and clients that act for them."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection
+from pytest_django.plugin import DjangoDbBlocker
+from rest_framework.test import APIClient
+
+from accounts import tokens
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from posts.models import Post
+from posts.tests.factories import PostFactory
+
+type ClientFor = Callable[[User], APIClient]
+
+
+@pytest.fixture
+def anonymous() -> APIClient:
+    """A client without a token."""
+    return APIClient()
+
+
+@pytest.fixture
+def client_for() -> ClientFor:
+    """Make a client that has logged in as a user."""
+
+    def log_in(user: User) -> APIClient:
+        client = APIClient()
+        token = tokens.log_in(user)["access_token"]
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+        return client
+
+    return log_in
+
+
+@pytest.fixture
+def author(db: None) -> User:
+    """Writes the post."""
+    return UserFactory.create(username="author", email="author@example.com")
+
+
+@pytest.fixture
+def reader(db: None) -> User:
+    """Has nothing to do with the post."""
+    return UserFactory.create(username="reader", email="reader@example.com")
+
+
+@pytest.fixture
+def post(author: User) -> Post:
+    """The author's post."""
+    return PostFactory.create(owner=author, title="A title", content="Some content")
+
+
+@pytest.fixture
+def draft(author: User) -> Post:
+    """The author's draft."""
+    return PostFactory.create(owner=author, draft=True)
+
+
+@pytest.fixture
+def as_author(author: User, client_for: ClientFor) -> APIClient:
+    """A client that is logged in as the author."""
+    return client_for(author)
+
+
+@pytest.fixture
+def as_reader(reader: User, client_for: ClientFor) -> APIClient:
+    """A client that is logged in as the reader."""
+    return client_for(reader)
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let a test commit, for other connections to see; everything is removed afterwards."""
+    with django_db_blocker.unblock():
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE accounts_user, accounts_ratelimit, django_session CASCADE")
+        connection.close()

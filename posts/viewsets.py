@@ -1,0 +1,37 @@
+"""The post endpoints."""
+
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.reverse import reverse
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import ModelViewSet
+
+from accounts.authentication import caller
+
+from .models import Post, PostQuerySet
+from .pagination import PostPagination
+from .permissions import IsOwnerOrReadOnly
+from .serializers import PostSerializer
+
+
+class PostViewSet(ModelViewSet[Post]):
+    """Write, read, list and search posts."""
+
+    queryset = Post.objects.all()
+    serializer_class = PostSerializer
+    pagination_class = PostPagination
+    permission_classes = [IsAuthenticated, IsOwnerOrReadOnly]
+
+    def get_queryset(self) -> PostQuerySet:
+        """What the caller may see; a list is narrowed down further by its parameters."""
+        user = caller(self.request)
+        posts = Post.objects.seen_by(user)
+        return posts if self.action == "list" else posts.visible_to(user)
+
+    def perform_create(self, serializer: BaseSerializer[Post]) -> None:
+        """The caller is the owner."""
+        serializer.save(owner=caller(self.request))
+
+    def get_success_headers(self, data: dict[str, int]) -> dict[str, str]:
+        """Tell where a new post is."""
+        location = reverse("post-detail", args=[data["id"]], request=self.request)
+        return {"Location": location}

@@ -1,0 +1,63 @@
+"""What happens when the database goes away: waiting at the start, recovering in between."""
+
+import time
+from collections.abc import Callable
+
+import psycopg2
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
+
+# SQLSTATE class 08 is a broken connection; these three are a server that shuts down or starts.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+SERVER_LEFT = {"57P01", "57P02", "57P03"}
+
+
+def is_connection_lost(error: Exception) -> bool:
+    """Whether an error tells that the connection broke, and not that a statement was wrong.
+
+    An error without an SQLSTATE comes from the driver itself, when the server's end is closed.
+    """
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.__cause__, "pgcode", None)
+    return state is None or state.startswith("08") or state in SERVER_LEFT
+
+
+def violated_constraint(error: IntegrityError) -> str:
+    """Return the name of the constraint that refused a change."""
+    return str(error.__cause__.diag.constraint_name)  # type: ignore[union-attr]
+
+
+def read_again[T](read: Callable[[], T]) -> T:
+    """Call `read`, and once more on a fresh connection if the server dropped the present one.
+
+    `read` must change nothing: of what was sent when the connection broke, nobody knows whether
+    it was done.
+    """
+    try:
+        return read()
+    except (OperationalError, InterfaceError) as error:
+        if connection.in_atomic_block or not is_connection_lost(error):
+            raise
+        connection.close()
+        return read()
+
+
+def wait_for_database(url: str, seconds: int) -> None:
+    """Return when the database accepts connections, saying so while it does not.
+
+    Stops the program with one line when it still does not after `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    waiting = False
+    while True:
+        try:
+            psycopg2.connect(url, connect_timeout=5).close()
+            return
+        except psycopg2.OperationalError as error:
+            reason = str(error).strip().splitlines()[0]
+        if time.monotonic() >= deadline:
+            raise SystemExit(f"DATABASE_URL: no database after {seconds} seconds: {reason}")
+        if not waiting:
+            print(f"Waiting up to {seconds} seconds for the database: {reason}", flush=True)
+            waiting = True
+        time.sleep(0.5)

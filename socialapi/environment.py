@@ -1,0 +1,194 @@
+"""The configuration, read once from the environment and an optional `.env` file."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import dj_database_url
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# RFC 7518, section 3.2: an HMAC key is at least as long as the hash it makes.
+KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+EXAMPLE_SECRETS = re.compile(
+    # The last one is the key printed in FastAPI's tutorial.
+    r"change.?me|django-insecure|example|your.?secret|09d25e094faa6ca2556c818166b7a956",
+    re.IGNORECASE,
+)
+
+CommaSeparated = Annotated[list[str], NoDecode]
+
+
+class Environment(BaseSettings):
+    """Every variable the service reads, with its type, bounds, default and a good value.
+
+    Raises `pydantic.ValidationError` naming every variable that is missing or wrong.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=BASE_DIR / ".env",
+        env_ignore_empty=True,
+        case_sensitive=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    DATABASE_URL: str = Field(
+        description="The PostgreSQL database.",
+        examples=["postgresql://socialapi:password@localhost:5432/socialapi"],
+    )
+    SECRET_KEY: str = Field(
+        description="Signs tokens and sessions; at least 32 random bytes.",
+        examples=['the output of: python3 -c "import secrets; print(secrets.token_urlsafe(50))"'],
+    )
+    DEBUG: bool = Field(
+        False,
+        description="Development mode: code reloads, cookies travel over plain HTTP.",
+        examples=["off"],
+    )
+    ALLOWED_HOSTS: CommaSeparated = Field(
+        description="Host names that the service answers to, separated by commas.",
+        examples=["api.example.org,localhost"],
+        min_length=1,
+    )
+    CORS_ALLOWED_ORIGINS: CommaSeparated = Field(
+        [],
+        description="Origins whose pages may call the API, separated by commas.",
+        examples=["https://app.example.org,http://localhost:3000"],
+    )
+    CSRF_TRUSTED_ORIGINS: CommaSeparated = Field(
+        [],
+        description="Origins whose forms the admin and the browsable API accept.",
+        examples=["https://api.example.org"],
+    )
+    ALGORITHM: Literal["HS256", "HS384", "HS512"] = Field(
+        "HS256", description="Signs the tokens.", examples=["HS256"]
+    )
+    ACCESS_TOKEN_EXPIRE_MINUTES: int = Field(
+        15, description="Minutes an access token lives.", examples=["15"], ge=1, le=1440
+    )
+    REFRESH_TOKEN_EXPIRE_DAYS: int = Field(
+        14, description="Days an unused refresh token lives.", examples=["14"], ge=1, le=90
+    )
+    PORT: int = Field(8000, description="TCP port.", examples=["8000"], ge=1, le=65535)
+    WEB_CONCURRENCY: int = Field(2, description="Worker processes.", examples=["2"], ge=1, le=256)
+    DB_THREADS: int = Field(
+        8,
+        description="Threads, and so database connections, of each worker.",
+        examples=["8"],
+        ge=1,
+        le=256,
+    )
+    QUEUE_SIZE: int = Field(
+        512,
+        description="Requests that wait for a thread, per worker; more are answered 503.",
+        examples=["512"],
+        ge=1,
+        le=100_000,
+    )
+    DB_WAIT: int = Field(
+        60,
+        description="Seconds the start waits for the database.",
+        examples=["60"],
+        ge=0,
+        le=3600,
+    )
+    TRUSTED_PROXIES: int = Field(
+        0,
+        description="Reverse proxies in front, whose X-Forwarded-For and -Proto are believed.",
+        examples=["1"],
+        ge=0,
+        le=10,
+    )
+    THROTTLE: bool = Field(
+        True, description="Rate limits; off for load tests only.", examples=["on"]
+    )
+    LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="The least severe log line that is written.", examples=["INFO"]
+    )
+
+    @field_validator(
+        "ALLOWED_HOSTS", "CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS", mode="before"
+    )
+    @classmethod
+    def split_commas(cls, value: str | list[str]) -> list[str]:
+        """Turn `a, b` into `["a", "b"]`."""
+        parts = value.split(",") if isinstance(value, str) else value
+        return [part.strip() for part in parts if part.strip()]
+
+    @field_validator("ALLOWED_HOSTS")
+    @classmethod
+    def hosts_are_names(cls, hosts: list[str]) -> list[str]:
+        """Refuse a URL or a wildcard for every host."""
+        for host in hosts:
+            if host == "*" or "/" in host or " " in host:
+                raise ValueError(f"{host!r} is not a host name")
+        return hosts
+
+    @field_validator("CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS")
+    @classmethod
+    def origins_are_complete(cls, origins: list[str]) -> list[str]:
+        """Refuse anything but scheme, host and port."""
+        for origin in origins:
+            parts = urlsplit(origin)
+            if f"{parts.scheme}://{parts.netloc}" != origin or parts.scheme not in (
+                "http",
+                "https",
+            ):
+                raise ValueError(f"{origin!r} is not an origin such as https://app.example.org")
+        return origins
+
+    @field_validator("LOG_LEVEL", mode="before")
+    @classmethod
+    def upper_case(cls, value: str) -> str:
+        """Accept `info` for `INFO`."""
+        return value.upper()
+
+    @field_validator("DATABASE_URL")
+    @classmethod
+    def names_a_postgresql_database(cls, url: str) -> str:
+        """Refuse another database's URL, or one without a database name."""
+        if urlsplit(url).scheme not in ("postgres", "postgresql"):
+            raise ValueError("the URL must start with postgresql://")
+        if not dj_database_url.parse(url)["NAME"]:
+            raise ValueError("the URL must end with the database's name")
+        return url
+
+    @model_validator(mode="after")
+    def key_is_strong(self) -> "Environment":
+        """Refuse a signing key that is short, repetitive or printed in some tutorial."""
+        needed = KEY_BYTES[self.ALGORITHM]
+        if len(self.SECRET_KEY.encode()) < needed:
+            raise ValueError(f"SECRET_KEY: must have at least {needed} bytes")
+        if len(set(self.SECRET_KEY)) < 5 or EXAMPLE_SECRETS.search(self.SECRET_KEY):
+            raise ValueError("SECRET_KEY: must be random, not an example")
+        return self
+
+
+def explain(error: ValidationError) -> str:
+    """Return one line for each bad variable: its name, what is wrong, and a good value."""
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        name = str(problem["loc"][0]) if problem["loc"] else message.partition(":")[0]
+        message = message.removeprefix(f"{name}: ")
+        if problem["type"] == "missing":
+            message = "must be set"
+        example = (Environment.model_fields[name].examples or [""])[0]
+        lines.append(f"{name}: {message}. Example: {example}")
+    return "\n".join(lines)
+
+
+def read_environment() -> Environment:
+    """Read the environment, or stop the program with a line for each bad variable."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        raise SystemExit(explain(error)) from None
+
+
+environment = read_environment()

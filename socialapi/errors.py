@@ -1,0 +1,134 @@
+"""Every error in one shape: RFC 9457 problem details for API clients, a page for browsers."""
+
+import logging
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from .exceptions import DatabaseUnavailable
+from .rendering import PROBLEM_TYPE, to_json
+
+log = logging.getLogger(__name__)
+
+# What Django itself answers with, and what that means to a client.
+SENTENCES = {
+    400: "The request is malformed.",
+    403: "You may not do this.",
+    404: "There is nothing at this address, or nothing that you may see.",
+    405: "This address does not take that method.",
+    500: "The server failed to answer. The failure has been logged.",
+}
+
+
+def problem(status: int, detail: str) -> dict[str, Any]:
+    """Return RFC 9457's members for an error that its status describes (`about:blank`)."""
+    title = HTTPStatus(status).phrase
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail}
+
+
+def to_api_exception(error: Exception) -> exceptions.APIException | None:
+    """Return what the client is told of an error, or None for one that is a fault of ours."""
+    match error:
+        case exceptions.APIException():
+            return error
+        case Http404():
+            return exceptions.NotFound(SENTENCES[404])
+        case PermissionDenied():
+            return exceptions.PermissionDenied()
+        case OperationalError() | InterfaceError():
+            log.error("The database did not answer: %s", error.__class__.__name__, exc_info=error)
+            return DatabaseUnavailable(error)
+    return None
+
+
+def headers_of(error: exceptions.APIException) -> dict[str, str]:
+    """Return the headers that HTTP asks for beside some statuses."""
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if (wait := getattr(error, "wait", None)) is not None:
+        headers["Retry-After"] = str(ceil(wait))
+    return headers
+
+
+def body_of(error: exceptions.APIException) -> dict[str, Any]:
+    """Return the problem document for an error; a validation error's has `errors`."""
+    if not isinstance(error, exceptions.ValidationError):
+        return problem(error.status_code, str(error.detail))
+    errors = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+    body = problem(error.status_code, f"Not valid: {', '.join(errors)}.")
+    return body | {"errors": errors}
+
+
+def handle_exception(error: Exception, _context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler. Returns None, so that DRF raises it, for a fault of ours."""
+    known = to_api_exception(error)
+    if known is None:
+        return None
+    set_rollback()
+    response = Response(
+        body_of(known), status=known.status_code, headers=headers_of(known), exception=True
+    )
+    response.database_lost = getattr(known, "lost", False)  # type: ignore[attr-defined]
+    return response
+
+
+def write_problem(request: HttpRequest, response: HttpResponse, body: dict[str, Any]) -> None:
+    """Put a problem into a response, in the form that the client prefers; headers are kept."""
+    if request.get_preferred_type(["application/json", PROBLEM_TYPE, "text/html"]) == "text/html":
+        response.content = render_to_string("error.html", body, request)
+        response["Content-Type"] = "text/html; charset=utf-8"
+    else:
+        response.content = to_json(body)
+        response["Content-Type"] = PROBLEM_TYPE
+    if response.has_header("Content-Length"):
+        response["Content-Length"] = str(len(response.content))
+
+
+def problem_response(request: HttpRequest, error: exceptions.APIException) -> HttpResponse:
+    """Answer outside of DRF with an error."""
+    response = HttpResponse(status=error.status_code, headers=headers_of(error))
+    write_problem(request, response, body_of(error))
+    response.is_problem = True  # type: ignore[attr-defined]
+    response.database_lost = getattr(error, "lost", False)  # type: ignore[attr-defined]
+    return response
+
+
+class ProblemMiddleware:
+    """Gives the errors that come from outside of DRF the shape of all others.
+
+    These are Django's own answers (an unknown address, a failed CSRF check, a crash), with DEBUG
+    on as well: a stack trace belongs in the log.
+    """
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Rewrite an error that has no shape yet."""
+        response: HttpResponseBase = self.get_response(request)
+        if (
+            response.status_code >= 400
+            and isinstance(response, HttpResponse)
+            and not isinstance(response, Response)
+            and not getattr(response, "is_problem", False)
+        ):
+            detail = SENTENCES.get(response.status_code, f"{response.reason_phrase}.")
+            write_problem(request, response, problem(response.status_code, detail))
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer a known error that a plain Django view (the admin, say) let through."""
+        if isinstance(error, Http404 | PermissionDenied):
+            return None
+        known = to_api_exception(error)
+        return problem_response(request, known) if known else None

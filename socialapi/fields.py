@@ -1,0 +1,53 @@
+"""Serializer fields that take a value of their own JSON type and no other.
+
+DRF's fields turn `1` into `"1"`, `"yes"` into `true` and `true` into `1`. An API that guesses
+hides its clients' mistakes, so these refuse; forms, which only have text, are read as ever.
+"""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.utils import html
+
+
+def is_from_form(field: serializers.Field[Any, Any, Any, Any]) -> bool:
+    """Whether the field's value was typed into a form or a query string."""
+    return bool(html.is_html_input(getattr(field.root, "initial_data", None)))
+
+
+class StringField(serializers.CharField):
+    """A JSON string."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Refuse numbers, which CharField would turn into text."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class EmailField(StringField, serializers.EmailField):
+    """A JSON string that is an email address."""
+
+
+class IntegerField(serializers.IntegerField):
+    """A JSON number without a fraction."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Refuse `true`, which Python counts as 1, and numbers in quotes."""
+        if isinstance(data, bool) or (isinstance(data, str) and not is_from_form(self)):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class BooleanField(serializers.BooleanField):
+    """`true` or `false`."""
+
+    FORM_VALUES = {"true": True, "on": True, "false": False, "": False}
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Refuse `1`, `"yes"` and the like."""
+        if isinstance(data, str) and is_from_form(self):
+            data = self.FORM_VALUES.get(data.lower(), data)
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data

@@ -1,0 +1,210 @@
+"""Django's settings. What differs between machines comes from `environment`."""
+
+from datetime import timedelta
+from typing import Any
+
+import dj_database_url
+from django.utils.csp import CSP
+
+from .environment import BASE_DIR, environment
+
+SECRET_KEY = environment.SECRET_KEY
+DEBUG = environment.DEBUG
+ALLOWED_HOSTS = environment.ALLOWED_HOSTS
+ROOT_URLCONF = "socialapi.urls"
+TIME_ZONE = "UTC"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "accounts",
+    "posts",
+    "votes",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    # The outermost, so that errors of the others take its shape too.
+    "socialapi.errors.ProblemMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "socialapi" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# One connection for each thread of the pool, kept open. One that the server dropped is noticed
+# when it is used (`socialapi.database`), which costs nothing while all is well.
+DATABASES: dict[str, Any] = {
+    "default": dj_database_url.parse(environment.DATABASE_URL, conn_max_age=None)
+}
+DATABASES["default"].setdefault("OPTIONS", {})
+DATABASES["default"]["OPTIONS"] |= {"application_name": "socialapi", "connect_timeout": 5}
+# PgBouncer in transaction mode keeps no cursor between statements.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+
+# Uploads do not exist, and no request needs more than this (bytes).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DB_THREADS = environment.DB_THREADS
+QUEUE_SIZE = environment.QUEUE_SIZE
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.EmailBackend"]
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+PASSWORD_HASHERS = [
+    "accounts.hashers.Argon2idHasher",
+    "accounts.hashers.TruncatingBCryptHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email"]},
+    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "accounts.validators.MaximumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+SIMPLE_JWT = {
+    "ALGORITHM": environment.ALGORITHM,
+    "SIGNING_KEY": SECRET_KEY,
+    "ISSUER": "socialapi",
+    "AUDIENCE": "socialapi",
+    "USER_ID_CLAIM": "sub",
+    "TOKEN_TYPE_CLAIM": "token_type",
+}
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=environment.ACCESS_TOKEN_EXPIRE_MINUTES)
+REFRESH_TOKEN_LIFETIME = timedelta(days=environment.REFRESH_TOKEN_EXPIRE_DAYS)
+# However often a login is refreshed, it ends after this.
+SESSION_LIFETIME = timedelta(days=90)
+THROTTLE = environment.THROTTLE
+TRUSTED_PROXIES = environment.TRUSTED_PROXIES
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "socialapi.rendering.JSONRenderer",
+        "socialapi.rendering.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_PARSER_CLASSES": [
+        "socialapi.parsing.JSONParser",
+        "socialapi.parsing.BrowserFormParser",
+        "socialapi.parsing.BrowserMultiPartParser",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "socialapi.schema.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": None,
+    "EXCEPTION_HANDLER": "socialapi.errors.handle_exception",
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+    # `?format=` is an unknown parameter like any other, and ignored.
+    "URL_FORMAT_OVERRIDE": None,
+}
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Social API",
+    "DESCRIPTION": "Sign up, log in, write posts, search them, and vote on each other's posts.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "AUTHENTICATION_WHITELIST": ["accounts.authentication.BearerAuthentication"],
+    "PARSER_WHITELIST": ["socialapi.parsing.JSONParser", "rest_framework.parsers.FormParser"],
+    "RENDERER_WHITELIST": ["socialapi.rendering.JSONRenderer"],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATIONS": False,
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True},
+}
+
+CORS_ALLOWED_ORIGINS = environment.CORS_ALLOWED_ORIGINS
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static"
+# Serves the apps' own files in development, and what collectstatic gathered in production.
+WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+CSRF_TRUSTED_ORIGINS = environment.CSRF_TRUSTED_ORIGINS
+CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = not DEBUG
+SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 60 * 60
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+# Only a proxy can have received HTTPS. Without one, a redirect to HTTPS would lead nowhere.
+SECURE_SSL_REDIRECT = TRUSTED_PROXIES > 0 and not DEBUG
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # The email is unique on its lower case, which the check does not see.
+    "security.W008",  # The redirect to HTTPS follows TRUSTED_PROXIES, see above.
+]
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+    "form-action": [CSP.SELF],
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": environment.LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        # Every 4xx would be a warning; what clients do wrong is not news.
+        "django.request": {"level": "ERROR"},
+    },
+}

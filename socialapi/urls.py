@@ -1,0 +1,22 @@
+"""Every route. API paths answer with and without a trailing slash; the admin is Django's own."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from .docs import OpenAPIView, RedocView, SwaggerView
+from .health import LiveView, ReadyView
+from .root import RootView
+
+urlpatterns = [
+    re_path(r"^$", RootView.as_view(), name="root"),
+    path("", include("accounts.urls")),
+    path("", include("posts.urls")),
+    path("", include("votes.urls")),
+    re_path(r"^openapi\.json/?$", OpenAPIView.as_view(), name="openapi"),
+    re_path(r"^docs/?$", SwaggerView.as_view(url_name="openapi"), name="docs"),
+    re_path(r"^redoc/?$", RedocView.as_view(url_name="openapi"), name="redoc"),
+    re_path(r"^health/live/?$", LiveView.as_view(), name="live"),
+    re_path(r"^health/ready/?$", ReadyView.as_view(), name="ready"),
+    path("session/", include("rest_framework.urls")),
+    path("admin/", admin.site.urls),
+]
