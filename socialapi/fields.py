@@ -11,8 +11,9 @@ from rest_framework.utils import html
 
 
 def is_from_form(field: serializers.Field[Any, Any, Any, Any]) -> bool:
-    """Whether the field's value was typed into a form or a query string."""
-    return bool(html.is_html_input(getattr(field.root, "initial_data", None)))
+    """Whether the field's value is text, as in a form, or in a query (`takes_text`)."""
+    form = html.is_html_input(getattr(field.root, "initial_data", None))
+    return bool(form or getattr(field.root, "takes_text", False))
 
 
 class StringField(serializers.CharField):
@@ -42,7 +43,7 @@ class IntegerField(serializers.IntegerField):
 class BooleanField(serializers.BooleanField):
     """`true` or `false`."""
 
-    FORM_VALUES = {"true": True, "on": True, "false": False, "": False}
+    FORM_VALUES = {"true": True, "on": True, "false": False}
 
     def to_internal_value(self, data: Any) -> bool:
         """Refuse `1`, `"yes"` and the like."""

@@ -47,7 +47,7 @@ class Cursor:
         """Read what `encode` made for this sort; raises ValueError for anything else."""
         padded = text + "=" * (-len(text) % 4)
         made_for, backward, values = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
-        if made_for != sort or not isinstance(backward, bool) or not isinstance(values, list):
+        if made_for != sort or not isinstance(backward, bool) or None in values:
             raise ValueError(BAD_CURSOR)
         return cls(sort, backward, tuple(values))
 
@@ -56,10 +56,11 @@ class PageSerializer(serializers.Serializer[Any]):
     """The query parameters of a list.
 
     Subclasses set `orders` and declare `sort` with its names as choices. Each order is a tuple
-    of columns, all ascending or all descending, of which the last is unique.
+    of columns, all ascending or all descending, of which the last is unique and an integer.
     """
 
     orders: ClassVar[dict[str, tuple[str, ...]]]
+    takes_text = True
 
     limit = IntegerField(
         default=LIMIT_DEFAULT, min_value=1, max_value=LIMIT_MAX, help_text="Results on a page."
@@ -102,7 +103,8 @@ class KeysetPagination(BasePagination):
         self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any]:
         """Return one page, in one query; raises ValidationError for bad parameters."""
-        query = self.query_class(data=request.query_params)
+        # As a plain dict, in which an empty value is not a missing one.
+        query = self.query_class(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         self.request = request
         self.asked = query.validated_data
@@ -131,7 +133,6 @@ class KeysetPagination(BasePagination):
 
     def beyond(self, model: type[Model], cursor: Cursor) -> TupleGreaterThan | TupleLessThan:
         """Return the condition for rows on the far side of a cursor; raises ValidationError."""
-        descending = self.columns[0].startswith("-")
         names = [column.removeprefix("-") for column in self.columns]
         try:
             values = tuple(
@@ -140,15 +141,21 @@ class KeysetPagination(BasePagination):
             )
         except (DjangoValidationError, ValueError, TypeError):
             raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
-        lookup = TupleLessThan if descending != cursor.backward else TupleGreaterThan
+        lookup = TupleGreaterThan if self.goes_up(cursor) else TupleLessThan
         return lookup(Tuple(*map(F, names)), values)
+
+    def goes_up(self, cursor: Cursor) -> bool:
+        """Whether the rows on the far side of a cursor have greater values."""
+        return cursor.backward == self.columns[0].startswith("-")
 
     def link(self, row: Model | None, *, backward: bool) -> str:
         """Return the link to the rows on one side of a row, or of the cursor if it had none."""
         if row:
             values = tuple(getattr(row, column.removeprefix("-")) for column in self.columns)
         elif self.cursor:
-            values = self.cursor.values
+            # The row that the cursor was made from is the last on the way back.
+            *others, last = self.cursor.values
+            values = (*others, last + (1 if self.goes_up(self.cursor) else -1))
         cursor = Cursor(self.asked["sort"], backward, values).encode()
         url = remove_query_param(self.request.build_absolute_uri(), "skip")
         return str(replace_query_param(url, "cursor", cursor))

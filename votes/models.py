@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError, connection, models
 from django.db.models import Value
 from django.db.models.functions import Now
@@ -19,16 +20,16 @@ class VoteQuerySet(models.QuerySet["Vote"]):
         Raises Post.DoesNotExist if there is no such post that the user may see.
         """
         post = Post.objects.visible_to(user).filter(pk=post_id)
-        chosen, params = post.values_list(Value(user.pk), "pk").query.sql_with_params()
         try:
+            chosen, params = post.values_list(Value(user.pk), "pk").query.sql_with_params()
             with connection.cursor() as cursor:
                 cursor.execute(
                     f"INSERT INTO votes_vote (user_id, post_id) {chosen} ON CONFLICT DO NOTHING",
                     params,
                 )
                 is_new: bool = cursor.rowcount == 1
-        except IntegrityError:
-            # The post, or the user, was deleted in this very moment.
+        except (EmptyResultSet, IntegrityError):
+            # No id is that large; or the post, or the user, was deleted in this very moment.
             raise Post.DoesNotExist from None
         if not is_new and not post.exists():
             raise Post.DoesNotExist
