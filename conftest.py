@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
+from django.test import Client
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
@@ -12,6 +14,10 @@ from accounts.models import User
 from accounts.tests.factories import UserFactory
 from posts.models import Post
 from posts.tests.factories import PostFactory
+from socialapi.moderators import GROUP
+
+# The `server` of the tests that need a real one.
+pytest_plugins = ["socialapi.tests.live"]
 
 type ClientFor = Callable[[User], APIClient]
 
@@ -72,10 +78,48 @@ def as_reader(reader: User, client_for: ClientFor) -> APIClient:
 
 
 @pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Let a test commit, for other connections to see; everything is removed afterwards."""
+def moderator(db: None) -> User:
+    """Is staff, and of the group of moderators."""
+    user = UserFactory.create(username="moderator", email="moderator@example.com", is_staff=True)
+    user.groups.add(Group.objects.get(name=GROUP))
+    return user
+
+
+@pytest.fixture
+def superuser(db: None) -> User:
+    """May do everything."""
+    return UserFactory.create(username="superuser", email="superuser@example.com", superuser=True)
+
+
+@pytest.fixture
+def as_moderator(moderator: User) -> Client:
+    """A browser in which the moderator has logged in."""
+    browser = Client()
+    browser.force_login(moderator)
+    return browser
+
+
+@pytest.fixture
+def as_superuser(superuser: User) -> Client:
+    """A browser in which the superuser has logged in."""
+    browser = Client()
+    browser.force_login(superuser)
+    return browser
+
+
+@pytest.fixture
+def transactional_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Replace pytest-django's, which would also remove what migrations have written.
+
+    The name matters: by it pytest-django knows that a test database is needed at all.
+    """
     with django_db_blocker.unblock():
         yield
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE accounts_user, accounts_ratelimit, django_session CASCADE")
         connection.close()
+
+
+@pytest.fixture
+def committed(transactional_db: None) -> None:
+    """Let a test commit, for other connections to see; everything is removed afterwards."""

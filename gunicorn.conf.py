@@ -1,6 +1,7 @@
 """How gunicorn serves the application; each figure is explained where it is not obvious."""
 
 import os
+import signal
 from typing import Any
 
 from socialapi.database import wait_for_database
@@ -17,12 +18,14 @@ loglevel = environment.LOG_LEVEL.lower()
 # Seconds. Longer than a proxy's pause between two requests, shorter than anyone's patience
 # with a restart.
 keepalive = 15
-# Seconds for requests to finish after SIGTERM; Heroku and Docker kill after 30 and 10.
+# Seconds until a stop becomes a kill; Heroku and Docker kill after 30 and 10.
 graceful_timeout = 8
 # A client that leaves takes its waiting request or its stream along at once.
 asgi_disconnect_grace_period = 0
 # Two services of one user would quarrel over it, and nothing here needs it.
 control_socket_disable = True
+# Bytes; a title to search for may be long. It is the most that gunicorn allows.
+limit_request_line = 8190
 # Which proxies are believed is a matter of TRUSTED_PROXIES, not of the peer's address.
 forwarded_allow_ips = ""
 # A statement that takes this long has lost its client anyway; a thread must not wait for it.
@@ -32,3 +35,26 @@ os.environ.setdefault("PGOPTIONS", "-c statement_timeout=25s")
 def on_starting(_server: Any) -> None:
     """Open the port only when there is a database to ask."""
     wait_for_database(environment.DATABASE_URL, environment.DB_WAIT)
+
+
+def post_worker_init(worker: Any) -> None:
+    """On SIGTERM, let the application announce to its clients that their connections end.
+
+    gunicorn alone would close some right after a response that did not say so, and lose the
+    request that the client sends next.
+    """
+
+    def leave() -> None:
+        worker.asgi.take_leave()
+        worker.loop.call_later(0.5, stop)
+
+    def stop() -> None:
+        # asyncio drops a connection that it accepts while gunicorn closes the listening socket.
+        for server in worker.servers:
+            for listener in server.sockets:
+                worker.loop.remove_reader(listener)
+        worker.handle_exit_signal()
+
+    worker.loop.add_signal_handler(signal.SIGTERM, leave)
+    # Connections that stay idle are closed by force after this, which has to be before the kill.
+    worker.cfg.set("graceful_timeout", 5)

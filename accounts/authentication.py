@@ -6,7 +6,6 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 
-from socialapi.database import read_again
 from socialapi.exceptions import InvalidToken
 
 from .models import Session, User
@@ -29,13 +28,11 @@ class BearerAuthentication(BaseAuthentication):
             token = AccessToken(text.strip())  # type: ignore[arg-type]
         except TokenError:
             raise InvalidToken from None
-        session = read_again(
-            lambda: (
-                Session.objects.open()
-                .select_related("user")
-                .filter(pk=token.session_id, user_id=token.user_id)
-                .first()
-            )
+        session = (
+            Session.objects.open()
+            .select_related("user")
+            .filter(pk=token.session_id, user_id=token.user_id)
+            .first()
         )
         if session is None:
             raise InvalidToken

@@ -23,7 +23,7 @@ USERNAME_RULE = (
 
 
 def neutral_username() -> str:
-    """Make a name that tells nothing of its owner; two alike come once in 10^12 users."""
+    """Make a name that tells nothing of its owner, and is practically unique (64 bits)."""
     return f"user-{secrets.token_hex(8)}"
 
 
@@ -66,6 +66,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     objects = UserManager()
 
     class Meta:
+        permissions = [("suspend_user", "Can suspend and restore users")]
         constraints = [
             models.UniqueConstraint(
                 Lower("email"),
@@ -124,9 +125,16 @@ class SessionQuerySet(models.QuerySet["Session"]):
         self.filter(revoked_at=None).update(revoked_at=Now())
 
     def start(self, user: User) -> Session:
-        """Insert a session for a login, and forget those of the user that have expired."""
-        self.filter(user=user, expires_at__lt=Now()).delete()
-        return self.create(user=user, expires_at=timezone.now() + settings.SESSION_LIFETIME)
+        """Insert a session for a login, and forget those of the user that have expired.
+
+        Raises User.DoesNotExist if the user was suspended or deleted, or the password changed,
+        since it was read: what ended the other sessions then could not end this one.
+        """
+        unchanged = {"pk": user.pk, "password": user.password, "is_active": True}
+        with transaction.atomic():
+            User.objects.select_for_update(no_key=True).only("pk").get(**unchanged)
+            self.filter(user=user, expires_at__lt=Now()).delete()
+            return self.create(user=user, expires_at=timezone.now() + settings.SESSION_LIFETIME)
 
 
 class Session(models.Model):

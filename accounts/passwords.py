@@ -15,15 +15,16 @@ def find_user(email: str, password: str, network: str) -> User | None:
     An unknown email costs the same hash as a wrong password. Raises Throttled after ten failures
     from a network; a right password then is refused too, so that guessing teaches nothing.
     """
-    subject = (email.lower(), network)
-    PASSWORD_FAILURES.check(*subject)
     try:
         user = User.objects.get_by_natural_key(email)
     except User.DoesNotExist:
+        user = None
+    # The stored email, since Python and PostgreSQL differ on the lower case of a few letters.
+    subject = ((user.email if user else email).lower(), network)
+    PASSWORD_FAILURES.check(*subject)
+    if user is None:
         make_password(password)
-        PASSWORD_FAILURES.hit(*subject)
-        return None
-    if not user.check_password(password):
+    if user is None or not user.check_password(password):
         PASSWORD_FAILURES.hit(*subject)
         return None
     PASSWORD_FAILURES.forget(*subject)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.password_validation import MinimumLengthValidator
 from django.core.validators import RegexValidator
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from rest_framework import serializers
 
 from socialapi.database import violated_constraint
@@ -30,9 +30,9 @@ class PasswordField(StringField):
 class CurrentPasswordField(PasswordField):
     """The caller's password, checked; raises Throttled after too many failures."""
 
-    def to_internal_value(self, data: Any) -> str:
-        """Refuse a password that is not the caller's."""
-        password = super().to_internal_value(data)
+    def run_validation(self, data: Any = serializers.empty) -> str:
+        """Refuse a password that is not the caller's, once it is known to be a text at all."""
+        password: str = super().run_validation(data)
         request = self.context["request"]
         confirm_password(request.user, password, client_network(request))
         return password
@@ -74,8 +74,7 @@ class AccountSerializer(serializers.ModelSerializer[User]):
     def save(self, **kwargs: Any) -> User:
         """Save; what another user has is a validation error, decided by the database alone."""
         try:
-            with transaction.atomic():
-                return super().save(**kwargs)
+            return super().save(**kwargs)
         except IntegrityError as error:
             field = TAKEN.get(violated_constraint(error))
             if field is None:

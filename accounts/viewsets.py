@@ -1,5 +1,6 @@
 """The account endpoints."""
 
+from contextlib import suppress
 from typing import ClassVar
 
 from rest_framework import mixins
@@ -18,15 +19,17 @@ from socialapi.exceptions import InvalidToken
 from socialapi.network import client_network
 from socialapi.parsing import BrowserMultiPartParser, JSONParser
 
-from . import serializers, tokens
+from . import schema, serializers, tokens
 from .authentication import BearerAuthentication, caller
 from .limits import SignUpThrottle
 from .models import User
 from .passwords import find_user
 
+WRONG = "The email or the password is wrong."
 NO_STORE = {"Cache-Control": "no-store"}
 
 
+@schema.users
 class UserViewSet(mixins.CreateModelMixin, mixins.RetrieveModelMixin, GenericViewSet[User]):
     """Sign up, and look at profiles."""
 
@@ -44,6 +47,7 @@ class UserViewSet(mixins.CreateModelMixin, mixins.RetrieveModelMixin, GenericVie
         return [SignUpThrottle()] if self.action == "create" else []
 
 
+@schema.account
 class AccountViewSet(mixins.RetrieveModelMixin, mixins.UpdateModelMixin, GenericViewSet[User]):
     """The caller's own account."""
 
@@ -69,6 +73,7 @@ class AccountViewSet(mixins.RetrieveModelMixin, mixins.UpdateModelMixin, Generic
         self.get_object().delete()
         return Response(status=HTTP_204_NO_CONTENT)
 
+    @schema.change_password
     def change_password(self, request: Request) -> Response:
         """Set a new password, which ends every session."""
         serializer = self.get_serializer(data=request.data)
@@ -88,16 +93,26 @@ class LoginViewSet(GenericViewSet[User]):
     permission_classes = [AllowAny]
     parser_classes = [JSONParser, FormParser, BrowserMultiPartParser]
 
+    @schema.login
     def create(self, request: Request) -> Response:
         """Start a session."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        user = find_user(**serializer.validated_data, network=client_network(request))
+        # Once more if the password was changed, or its hash renewed, since it was checked.
+        for _ in range(2):
+            user = self.find_user(**serializer.validated_data)
+            with suppress(User.DoesNotExist):
+                return Response(tokens.log_in(user), headers=NO_STORE)
+        raise AuthenticationFailed(WRONG)
+
+    def find_user(self, email: str, password: str) -> User:
+        """Return an active user; raises AuthenticationFailed, PermissionDenied or Throttled."""
+        user = find_user(email, password, client_network(self.request))
         if user is None:
-            raise AuthenticationFailed("The email or the password is wrong.")
+            raise AuthenticationFailed(WRONG)
         if not user.is_active:
             raise PermissionDenied("This account is suspended.")
-        return Response(tokens.log_in(user), headers=NO_STORE)
+        return user
 
 
 class SessionViewSet(GenericViewSet[User]):
@@ -113,6 +128,7 @@ class SessionViewSet(GenericViewSet[User]):
         serializer.is_valid(raise_exception=True)
         return str(serializer.validated_data["refresh_token"])
 
+    @schema.refresh
     def refresh(self, request: Request) -> Response:
         """Exchange a refresh token for new tokens."""
         try:
@@ -123,6 +139,7 @@ class SessionViewSet(GenericViewSet[User]):
             raise InvalidToken
         return Response(pair, headers=NO_STORE)
 
+    @schema.log_out
     def log_out(self, request: Request) -> Response:
         """End the session; once ended, it stays so."""
         try:

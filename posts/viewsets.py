@@ -7,12 +7,14 @@ from rest_framework.viewsets import ModelViewSet
 
 from accounts.authentication import caller
 
+from . import schema
 from .models import Post, PostQuerySet
 from .pagination import PostPagination
 from .permissions import IsOwnerOrReadOnly
 from .serializers import PostSerializer
 
 
+@schema.posts
 class PostViewSet(ModelViewSet[Post]):
     """Write, read, list and search posts."""
 

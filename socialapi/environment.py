@@ -1,12 +1,18 @@
-"""The configuration, read once from the environment and an optional `.env` file."""
+"""The configuration, read once from the environment and an optional `.env` file.
 
+ENV_FILE names another file; the tests name an empty one.
+"""
+
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import dj_database_url
-from pydantic import Field, ValidationError, field_validator, model_validator
+import psycopg2
+from psycopg2.extensions import parse_dsn
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -18,6 +24,11 @@ EXAMPLE_SECRETS = re.compile(
     r"change.?me|django-insecure|example|your.?secret|09d25e094faa6ca2556c818166b7a956",
     re.IGNORECASE,
 )
+# A name or an IPv6 address, and what a browser sends as the origin of a page there.
+NAME = r"[a-z0-9-]+(\.[a-z0-9-]+)*"
+ADDRESS = r"\[[0-9a-f:]+\]"
+HOST = re.compile(rf"\.?{NAME}|{ADDRESS}", re.IGNORECASE)
+ORIGIN = re.compile(rf"https?://({NAME}|{ADDRESS})(:[0-9]{{1,5}})?")
 
 CommaSeparated = Annotated[list[str], NoDecode]
 
@@ -29,7 +40,7 @@ class Environment(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=BASE_DIR / ".env",
+        env_file=os.environ.get("ENV_FILE", BASE_DIR / ".env"),
         env_ignore_empty=True,
         case_sensitive=True,
         extra="ignore",
@@ -40,6 +51,9 @@ class Environment(BaseSettings):
     DATABASE_URL: str = Field(
         description="The PostgreSQL database.",
         examples=["postgresql://socialapi:password@localhost:5432/socialapi"],
+    )
+    ALGORITHM: Literal["HS256", "HS384", "HS512"] = Field(
+        "HS256", description="Signs the tokens.", examples=["HS256"]
     )
     SECRET_KEY: str = Field(
         description="Signs tokens and sessions; at least 32 random bytes.",
@@ -64,9 +78,6 @@ class Environment(BaseSettings):
         [],
         description="Origins whose forms the admin and the browsable API accept.",
         examples=["https://api.example.org"],
-    )
-    ALGORITHM: Literal["HS256", "HS384", "HS512"] = Field(
-        "HS256", description="Signs the tokens.", examples=["HS256"]
     )
     ACCESS_TOKEN_EXPIRE_MINUTES: int = Field(
         15, description="Minutes an access token lives.", examples=["15"], ge=1, le=1440
@@ -123,22 +134,19 @@ class Environment(BaseSettings):
     @field_validator("ALLOWED_HOSTS")
     @classmethod
     def hosts_are_names(cls, hosts: list[str]) -> list[str]:
-        """Refuse a URL or a wildcard for every host."""
+        """Refuse a URL, a port, or a wildcard other than the dot before a domain."""
         for host in hosts:
-            if host == "*" or "/" in host or " " in host:
+            if not HOST.fullmatch(host):
                 raise ValueError(f"{host!r} is not a host name")
         return hosts
 
     @field_validator("CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS")
     @classmethod
     def origins_are_complete(cls, origins: list[str]) -> list[str]:
-        """Refuse anything but scheme, host and port."""
+        """Refuse anything but scheme, host and port, as a browser writes them."""
         for origin in origins:
-            parts = urlsplit(origin)
-            if f"{parts.scheme}://{parts.netloc}" != origin or parts.scheme not in (
-                "http",
-                "https",
-            ):
+            # Reading the port raises ValueError for one that cannot be.
+            if not ORIGIN.fullmatch(origin) or urlsplit(origin).port == 0:
                 raise ValueError(f"{origin!r} is not an origin such as https://app.example.org")
         return origins
 
@@ -151,31 +159,38 @@ class Environment(BaseSettings):
     @field_validator("DATABASE_URL")
     @classmethod
     def names_a_postgresql_database(cls, url: str) -> str:
-        """Refuse another database's URL, or one without a database name."""
-        if urlsplit(url).scheme not in ("postgres", "postgresql"):
+        """Refuse another database's URL, one without a database name, and nonsense."""
+        if not url.startswith(("postgres://", "postgresql://")):
             raise ValueError("the URL must start with postgresql://")
-        if not dj_database_url.parse(url)["NAME"]:
+        try:
+            # libpq reads the URL at the start, and Django its parts later.
+            parse_dsn(url)
+            parts = dj_database_url.parse(url)
+        except (psycopg2.ProgrammingError, ValueError):
+            # What exactly, they would say with a part of the password.
+            raise ValueError("the URL is malformed, or has an unknown parameter") from None
+        if not parts["NAME"]:
             raise ValueError("the URL must end with the database's name")
         return url
 
-    @model_validator(mode="after")
-    def key_is_strong(self) -> "Environment":
+    @field_validator("SECRET_KEY")
+    @classmethod
+    def key_is_strong(cls, key: str, info: ValidationInfo) -> str:
         """Refuse a signing key that is short, repetitive or printed in some tutorial."""
-        needed = KEY_BYTES[self.ALGORITHM]
-        if len(self.SECRET_KEY.encode()) < needed:
-            raise ValueError(f"SECRET_KEY: must have at least {needed} bytes")
-        if len(set(self.SECRET_KEY)) < 5 or EXAMPLE_SECRETS.search(self.SECRET_KEY):
-            raise ValueError("SECRET_KEY: must be random, not an example")
-        return self
+        needed = KEY_BYTES[info.data.get("ALGORITHM", "HS256")]
+        if len(key.encode()) < needed:
+            raise ValueError(f"must have at least {needed} bytes")
+        if len(set(key)) < 5 or EXAMPLE_SECRETS.search(key):
+            raise ValueError("must be random, not an example")
+        return key
 
 
 def explain(error: ValidationError) -> str:
     """Return one line for each bad variable: its name, what is wrong, and a good value."""
     lines = []
     for problem in error.errors(include_url=False, include_input=False):
+        name = str(problem["loc"][0])
         message = problem["msg"].removeprefix("Value error, ")
-        name = str(problem["loc"][0]) if problem["loc"] else message.partition(":")[0]
-        message = message.removeprefix(f"{name}: ")
         if problem["type"] == "missing":
             message = "must be set"
         example = (Environment.model_fields[name].examples or [""])[0]

@@ -5,16 +5,18 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.core.exceptions import ObjectDoesNotExist, ObjectNotUpdated, PermissionDenied
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from rest_framework import exceptions
 from rest_framework.response import Response
+from rest_framework.utils.serializer_helpers import ReturnDict
 from rest_framework.views import set_rollback
 
-from .exceptions import DatabaseUnavailable
+from .database import is_reference_lost
+from .exceptions import DatabaseUnavailable, InvalidToken
 from .rendering import PROBLEM_TYPE, to_json
 
 log = logging.getLogger(__name__)
@@ -40,8 +42,11 @@ def to_api_exception(error: Exception) -> exceptions.APIException | None:
     match error:
         case exceptions.APIException():
             return error
-        case Http404():
+        case Http404() | ObjectDoesNotExist() | ObjectNotUpdated():
             return exceptions.NotFound(SENTENCES[404])
+        case IntegrityError() if is_reference_lost(error):
+            # A row that exists names the caller who made it, so it is the caller who is gone.
+            return InvalidToken()
         case PermissionDenied():
             return exceptions.PermissionDenied()
         case OperationalError() | InterfaceError():
@@ -66,7 +71,10 @@ def body_of(error: exceptions.APIException) -> dict[str, Any]:
         return problem(error.status_code, str(error.detail))
     errors = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
     body = problem(error.status_code, f"Not valid: {', '.join(errors)}.")
-    return body | {"errors": errors}
+    body |= {"errors": errors}
+    # The browsable API fills its form again with what the serializer was given.
+    serializer = getattr(errors, "serializer", None)
+    return ReturnDict(body, serializer=serializer) if serializer else body
 
 
 def handle_exception(error: Exception, _context: dict[str, Any]) -> Response | None:
@@ -129,6 +137,6 @@ class ProblemMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer a known error that a plain Django view (the admin, say) let through."""
         if isinstance(error, Http404 | PermissionDenied):
-            return None
+            return None  # Django's own answer, which keeps a message for the log.
         known = to_api_exception(error)
         return problem_response(request, known) if known else None

@@ -45,6 +45,12 @@ class BooleanField(serializers.BooleanField):
 
     FORM_VALUES = {"true": True, "on": True, "false": False}
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # A form's box is ticked to begin with where that is the default; unticked it means no.
+        self.initial = options.get("default", False)
+        self.default_empty_html = False
+
     def to_internal_value(self, data: Any) -> bool:
         """Refuse `1`, `"yes"` and the like."""
         if isinstance(data, str) and is_from_form(self):

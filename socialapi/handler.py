@@ -7,6 +7,7 @@ connection, and everything that only waits (bodies, slow readers, streams) stays
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPMethod
@@ -14,15 +15,14 @@ from io import BytesIO
 from typing import Any
 
 from django.core import signals
-from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.base import BaseHandler
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 from rest_framework.exceptions import APIException, ParseError
 
+from .database import drop_lost_connection
 from .errors import problem_response
 from .exceptions import PayloadTooLarge, ServiceUnavailable
 
@@ -33,9 +33,12 @@ type Send = Callable[[Message], Awaitable[None]]
 
 BODY_LIMIT = 1024 * 1024
 # How long a client that sends too much is listened to, so that it reads the answer.
-LINGER_SECONDS = 2
+LINGER_SECONDS = 30
 # RFC 9110, section 9.2.1: these change nothing, so they may be tried again.
 SAFE_METHODS = {HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS}
+# A read is tried so often, and not again after so long, while its connections break.
+ATTEMPTS = 5
+RETRY_SECONDS = 5
 # Answered on the loop itself, so that a stuck database does not look like a dead process.
 LIVE_PATH = "/health/live"
 
@@ -51,8 +54,11 @@ class Handler(ASGIHandler):
         BaseHandler.__init__(self)
         self.load_middleware(is_async=False)
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self.free_threads = asyncio.Semaphore(threads)
         self.capacity = threads + queue
         self.pending = 0
+        self.streams: set[asyncio.Task[None]] = set()
+        self.is_leaving = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the server's start and stop."""
@@ -61,81 +67,104 @@ class Handler(ASGIHandler):
                 await self.handle(scope, receive, send)
             case "lifespan":
                 await self.live(receive, send)
-            case "websocket":
+            case _:
+                # A WebSocket; there are none.
                 await send({"type": "websocket.close"})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read a request, run it, send its response; a client that leaves is forgotten."""
+        """Read a request, run it, send its response."""
         try:
             body = await read_body(scope, receive)
-        except RequestAborted:
-            return
-        if body is None:
-            await self.send_response(self.refuse(scope, PayloadTooLarge()), send)
+        except APIException as error:
+            response = self.refuse(scope, error)
+            # What the client still sends is not the next request.
+            response["Connection"] = "close"
+            await self.send_response(response, send)
             await drain(receive)
+            return
+        if scope["path"].rstrip("/") == LIVE_PATH:
+            response = self.respond(scope, body)
         elif self.pending >= self.capacity:
-            await self.send_response(self.refuse(scope, ServiceUnavailable()), send)
-        elif scope["path"].rstrip("/") == LIVE_PATH:
-            await self.send_response(self.respond(scope, body), send)
+            response = self.refuse(scope, ServiceUnavailable())
         else:
-            await self.deliver(await self.hop(self.respond, scope, body), send)
+            response = await self.hop(self.respond, scope, body)
+        await self.deliver(response, send)
 
     async def deliver(self, response: HttpResponseBase, send: Send) -> None:
         """Send a response; a stream is closed in a thread, after its last part or its client."""
+        if self.is_leaving:
+            response["Connection"] = "close"
         if not response.streaming:
             await self.send_response(response, send)
             return
+        stream = asyncio.create_task(self.send_response(response, send))
+        self.streams.add(stream)
         try:
-            await self.send_response(response, send)
+            await stream
+        except asyncio.CancelledError:
+            if not self.is_leaving:
+                raise
+            await send({"type": "http.response.body"})
         finally:
+            self.streams.remove(stream)
             await self.hop(response.close)
 
+    def take_leave(self) -> None:
+        """End the streams, and announce with every other response that its connection ends."""
+        self.is_leaving = True
+        for stream in self.streams:
+            stream.cancel()
+
     async def hop[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a function in a thread of the pool."""
+        """Run a function in a thread of the pool, as soon as one is free.
+
+        What is cancelled while it waits is not run. What runs cannot be stopped, and its thread
+        counts as taken until it ends.
+        """
         self.pending += 1
         try:
-            return await asyncio.wrap_future(self.pool.submit(function, *args, **kwargs))
+            async with self.free_threads:
+                running = asyncio.wrap_future(self.pool.submit(function, *args, **kwargs))
+                try:
+                    return await asyncio.shield(running)
+                except asyncio.CancelledError:
+                    await asyncio.wait([running])
+                    raise
         finally:
             self.pending -= 1
 
     def respond(self, scope: Scope, body: bytes) -> HttpResponseBase:
-        """Answer a request, in the calling thread.
-
-        A read whose connection the server had dropped is tried once more, on a fresh one.
-        """
+        """Answer a request, in the calling thread; a read whose connection broke is repeated."""
+        deadline = time.monotonic() + RETRY_SECONDS
         response = self.attempt(scope, body)
-        if getattr(response, "database_lost", False) and scope["method"] in SAFE_METHODS:
-            connection.close()
+        for _ in range(ATTEMPTS - 1):
+            lost = getattr(response, "database_lost", False)
+            if not lost or scope["method"] not in SAFE_METHODS or time.monotonic() > deadline:
+                break
             response = self.attempt(scope, body)
         return response
 
     def attempt(self, scope: Scope, body: bytes) -> HttpResponseBase:
-        """Run the middleware and the view; the response is closed, unless it is a stream."""
+        """Run the middleware and the view."""
         set_script_prefix("/")
+        drop_lost_connection()
         signals.request_started.send(sender=self.__class__, scope=scope)
         try:
             request = ASGIRequest(scope, BytesIO(body))
         except UnicodeDecodeError:
-            scope = scope | {"query_string": b""}
             return self.refuse(scope, ParseError("The query string is not UTF-8."))
-        response = self.get_response(request)
-        if isinstance(response, StreamingHttpResponse):
-            if response.is_async:
-                return response
-            response = buffer(response)
-        response.close()
-        if request.method == HTTPMethod.HEAD and isinstance(response, HttpResponse):
-            response.content = b""
-        return response
+        # A body that came in chunks has no length of its own, and DRF would not read it.
+        request.META["CONTENT_LENGTH"] = str(len(body))
+        return settle(request, self.get_response(request))
 
     def refuse(self, scope: Scope, error: APIException) -> HttpResponseBase:
         """Answer with an error without running a view, through the middleware all the same.
 
         The middleware adds what the client needs to read it (CORS) and asks no database.
         """
-        request = ASGIRequest(scope, BytesIO())
+        request = ASGIRequest(scope | {"query_string": b""}, BytesIO())
         request.refusal = error  # type: ignore[attr-defined]
-        return self.get_response(request)
+        return settle(request, self.get_response(request))
 
     def _get_response(self, request: HttpRequest) -> HttpResponseBase:
         """Django's innermost step: a refused request has no view."""
@@ -152,34 +181,43 @@ class Handler(ASGIHandler):
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def buffer(stream: StreamingHttpResponse) -> HttpResponse:
-    """Read a synchronous stream (a static file) to its end, and close it."""
-    response = HttpResponse(b"".join(stream), status=stream.status_code)
-    response.headers = stream.headers
-    response.cookies = stream.cookies
-    stream.close()
+def settle(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Read a response to its end, and close it; a stream for the loop is left as it is."""
+    is_head = request.method == HTTPMethod.HEAD
+    if isinstance(response, StreamingHttpResponse):
+        if response.is_async and not is_head:
+            return response
+        content = b"" if is_head else b"".join(response)
+        whole = HttpResponse(content, status=response.status_code, headers=response.headers)
+        whole.cookies = response.cookies
+        response.close()
+        return whole
+    if is_head and isinstance(response, HttpResponse):
+        response.content = b""
+    response.close()
     return response
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes | None:
-    """Return a request's body, or None as soon as it is known to be larger than BODY_LIMIT.
+async def read_body(scope: Scope, receive: Receive) -> bytes:
+    """Return a request's body.
 
-    Raises RequestAborted if the client leaves first.
+    Raises PayloadTooLarge as soon as it is known to be larger than BODY_LIMIT, and ParseError if
+    the rest does not arrive.
     """
     length = dict(scope["headers"]).get(b"content-length", b"0")
     if int(length) > BODY_LIMIT:
-        return None
-    body = b""
+        raise PayloadTooLarge
+    body = bytearray()
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise RequestAborted
+            raise ParseError("The body is not complete.")
         body += message["body"]
         if len(body) > BODY_LIMIT:
-            return None
+            raise PayloadTooLarge
         more = message["more_body"]
-    return body
+    return bytes(body)
 
 
 async def drain(receive: Receive) -> None:

@@ -42,7 +42,13 @@ class HealthView(APIView):
 class LiveView(HealthView):
     """The process answers. Runs on the event loop, so it must not wait for anything."""
 
-    @extend_schema(operation_id="health_live", responses=StatusSerializer)
+    @extend_schema(
+        operation_id="check_live",
+        tags=["service"],
+        summary="Does the process answer?",
+        description="Asks nothing but the process itself.",
+        responses=StatusSerializer,
+    )
     def get(self, request: Request) -> Response:
         """Say so."""
         return Response({"status": "ok"})
@@ -51,7 +57,13 @@ class LiveView(HealthView):
 class ReadyView(HealthView):
     """The database answers and has every migration."""
 
-    @extend_schema(operation_id="health_ready", responses=StatusSerializer)
+    @extend_schema(
+        operation_id="check_ready",
+        tags=["service"],
+        summary="Can the service answer?",
+        description="503 while the database does not answer, or lacks migrations.",
+        responses=StatusSerializer,
+    )
     def get(self, request: Request) -> Response:
         """Ask the database; 503 if it is down or behind."""
         executor = MigrationExecutor(connection)

@@ -12,8 +12,9 @@ def client_address(request: HttpRequest) -> str:
     Each of the TRUSTED_PROXIES adds the address it was called from to the end of
     X-Forwarded-For. What stands before those was written by the client, and is not believed.
     """
-    hops: list[str] = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    if settings.TRUSTED_PROXIES and len(hops) >= settings.TRUSTED_PROXIES:
+    forwarded: str = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    hops = forwarded.split(",")
+    if forwarded and 0 < settings.TRUSTED_PROXIES <= len(hops):
         return hops[-settings.TRUSTED_PROXIES].strip()
     return str(request.META.get("REMOTE_ADDR", ""))
 

@@ -7,7 +7,8 @@ deleted, and page 5,000 costs what page 1 does (https://use-the-index-luke.com/n
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import orjson
@@ -15,6 +16,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import F, Model, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.template.loader import render_to_string
+from django.utils.timezone import is_naive
 from rest_framework import serializers
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -26,7 +28,21 @@ from .fields import IntegerField, StringField
 
 LIMIT_DEFAULT, LIMIT_MAX = 10, 100
 SKIP_MAX = 10_000
+COLUMN_MAX = 2**63 - 1
 BAD_CURSOR = "This cursor was not made here, or for another sort."
+
+
+def read_value(column: Any, value: Any) -> Any:
+    """Turn what a cursor holds back into a column's value; raises ValidationError and others."""
+    read = column.to_python(value)
+    if isinstance(read, datetime):
+        if is_naive(read):
+            raise ValueError("a time without its zone is not a time of ours")
+        return read.astimezone(UTC)
+    # A step further must still be a number that a column can hold.
+    if type(value) is not int or abs(value) >= COLUMN_MAX:
+        raise ValueError("not a number of ours")
+    return read
 
 
 @dataclass(frozen=True)
@@ -97,7 +113,6 @@ class KeysetPagination(BasePagination):
 
     query_class: ClassVar[type[PageSerializer]]
     template = "rest_framework/pagination/previous_and_next.html"
-    display_page_controls = True
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: APIView | None = None
@@ -110,6 +125,8 @@ class KeysetPagination(BasePagination):
         self.asked = query.validated_data
         self.columns = query.orders[self.asked["sort"]]
         self.cursor: Cursor | None = self.asked.get("cursor")
+        # There are none to show on an error's page, nor on that of one object.
+        self.display_page_controls = True
         return self.read_page(query.filter(queryset, request.user))
 
     def read_page(self, queryset: QuerySet[Any]) -> list[Any]:
@@ -136,11 +153,12 @@ class KeysetPagination(BasePagination):
         names = [column.removeprefix("-") for column in self.columns]
         try:
             values = tuple(
-                model._meta.get_field(name).to_python(value)  # type: ignore[union-attr]
+                read_value(model._meta.get_field(name), value)
                 for name, value in zip(names, cursor.values, strict=True)
             )
-        except (DjangoValidationError, ValueError, TypeError):
+        except (DjangoValidationError, OverflowError, ValueError, TypeError):
             raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
+        self.cursor = replace(cursor, values=values)
         lookup = TupleGreaterThan if self.goes_up(cursor) else TupleLessThan
         return lookup(Tuple(*map(F, names)), values)
 

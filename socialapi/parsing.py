@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.http import HttpRequest
-from rest_framework import parsers
+from rest_framework import parsers, renderers
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
 
 
@@ -26,6 +26,8 @@ class JSONParser(parsers.BaseParser):
     """RFC 8259, in UTF-8. Whatever is not is a 400, however deep, long or odd."""
 
     media_type = "application/json"
+    # What the browsable API's pages fill raw data in with.
+    renderer_class = renderers.JSONRenderer
 
     def parse(
         self,

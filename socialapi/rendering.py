@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from django.contrib.auth import get_user
 from rest_framework import renderers
+from rest_framework.request import override_method
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -41,3 +43,16 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
     def get_default_renderer(self, view: Any) -> renderers.BaseRenderer:
         """Show the content by DRF's own JSON renderer, which indents."""
         return renderers.JSONRenderer()
+
+    def get_context(
+        self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Add the fields that a DELETE takes, and who has logged in even where no view asks."""
+        context = super().get_context(data, accepted_media_type, renderer_context)
+        view, request = context["view"], context["request"]
+        if context["delete_form"] and "destroy" in getattr(view, "serializer_classes", ()):
+            with override_method(view, request, "DELETE"):
+                context["delete_fields"] = self.render_form_for_serializer(view.get_serializer())
+        if not request.user.is_authenticated:
+            context["user"] = get_user(request)
+        return context

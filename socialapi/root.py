@@ -36,7 +36,13 @@ class RootView(APIView):
 
     permission_classes = [AllowAny]
 
-    @extend_schema(operation_id="root", responses=RootSerializer)
+    @extend_schema(
+        operation_id="get_root",
+        tags=["service"],
+        summary="Find the way",
+        description="A greeting, and links to the resources and the documentation.",
+        responses=RootSerializer,
+    )
     def get(self, request: Request) -> Response:
         """Greet."""
         links = {name: reverse(route, request=request) for name, route in ROUTES.items()}

@@ -13,7 +13,6 @@ DEBUG = environment.DEBUG
 ALLOWED_HOSTS = environment.ALLOWED_HOSTS
 ROOT_URLCONF = "socialapi.urls"
 TIME_ZONE = "UTC"
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "accounts",
@@ -67,15 +66,15 @@ TEMPLATES: list[dict[str, Any]] = [
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(environment.DATABASE_URL, conn_max_age=None)
 }
-DATABASES["default"].setdefault("OPTIONS", {})
-DATABASES["default"]["OPTIONS"] |= {"application_name": "socialapi", "connect_timeout": 5}
+DATABASES["default"]["OPTIONS"] = {
+    "application_name": "socialapi",
+    "connect_timeout": 5,
+} | DATABASES["default"].get("OPTIONS", {})
 # PgBouncer in transaction mode keeps no cursor between statements.
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
 
 # Uploads do not exist, and no request needs more than this (bytes).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-DB_THREADS = environment.DB_THREADS
-QUEUE_SIZE = environment.QUEUE_SIZE
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.EmailBackend"]
@@ -127,7 +126,6 @@ REST_FRAMEWORK = {
         "socialapi.parsing.BrowserMultiPartParser",
     ],
     "DEFAULT_SCHEMA_CLASS": "socialapi.schema.AutoSchema",
-    "DEFAULT_PAGINATION_CLASS": None,
     "EXCEPTION_HANDLER": "socialapi.errors.handle_exception",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
     # `?format=` is an unknown parameter like any other, and ignored.
@@ -136,20 +134,36 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Social API",
-    "DESCRIPTION": "Sign up, log in, write posts, search them, and vote on each other's posts.",
+    "DESCRIPTION": (
+        "Sign up, log in, write posts, search them, and vote on each other's posts.\n\n"
+        "Every path answers with and without a slash at its end. Times are ISO 8601 in UTC. What "
+        "is sent beyond what is described is ignored. Errors are problem details (RFC 9457). "
+        "The sessions by which browsers see these pages are not described here."
+    ),
     "VERSION": "1.0.0",
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "SERVERS": [{"url": "/", "description": "Where this document comes from."}],
+    "TAGS": [
+        {"name": "accounts", "description": "Signing up, profiles, and one's own account."},
+        {"name": "sessions", "description": "Tokens: getting, renewing and ending them."},
+        {"name": "posts", "description": "Writing, reading and searching posts."},
+        {"name": "votes", "description": "One vote for each user and post."},
+        {"name": "service", "description": "The way in, and whether the service is well."},
+    ],
     "OAS_VERSION": "3.1.0",
+    "PREPROCESSING_HOOKS": ["socialapi.schema.arrange"],
+    # The few values of an enumeration stand where they are used.
+    "POSTPROCESSING_HOOKS": [],
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PUBLIC": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "AUTHENTICATION_WHITELIST": ["accounts.authentication.BearerAuthentication"],
-    "PARSER_WHITELIST": ["socialapi.parsing.JSONParser", "rest_framework.parsers.FormParser"],
     "RENDERER_WHITELIST": ["socialapi.rendering.JSONRenderer"],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATIONS": False,
+    "SORT_OPERATION_PARAMETERS": False,
     "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True},
 }
 
@@ -166,13 +180,15 @@ CORS_EXPOSE_HEADERS = [
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static"
-# Serves the apps' own files in development, and what collectstatic gathered in production.
+STATICFILES_DIRS = [BASE_DIR / "socialapi" / "static"]
+# The apps' own files are served from where they are, gathered or not.
 WHITENOISE_USE_FINDERS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
+SESSION_ENGINE = "socialapi.sessions"
 CSRF_TRUSTED_ORIGINS = environment.CSRF_TRUSTED_ORIGINS
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = not DEBUG
 SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 60 * 60

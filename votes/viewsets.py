@@ -4,23 +4,25 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
-from rest_framework.viewsets import GenericViewSet
+from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from accounts.authentication import caller
 from socialapi.exceptions import Conflict
 
+from . import schema
 from .models import Vote
 from .serializers import VoteSerializer
 
 
 class VoteViewSet(GenericViewSet[Vote]):
-    """Vote on posts. Post.DoesNotExist, raised by the model, is a 404."""
+    """Vote on posts, and be told whether there was anything to do."""
 
     queryset = Vote.objects.all()
     serializer_class = VoteSerializer
 
+    @schema.vote
     def create(self, request: Request) -> Response:
-        """Add a vote or remove it, and say whether there was anything to do."""
+        """Add a vote or remove it."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         post_id, adds = serializer.validated_data.values()
@@ -41,10 +43,9 @@ class VoteViewSet(GenericViewSet[Vote]):
             raise NotFound("You have not voted for this post.")
 
 
-class PostVoteViewSet(GenericViewSet[Vote]):
+@schema.post_vote
+class PostVoteViewSet(ViewSet):
     """The caller's vote on a post, as a thing that is there or not."""
-
-    queryset = Vote.objects.all()
 
     def update(self, request: Request, pk: str) -> Response:
         """Have a vote there, whether or not it was."""

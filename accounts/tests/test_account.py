@@ -3,13 +3,9 @@
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.models import Session, User
+from accounts.models import User
 from accounts.tests.factories import PASSWORD, UserFactory
 from conftest import ClientFor
-from posts.models import Post
-from posts.tests.factories import PostFactory
-from votes.models import Vote
-from votes.tests.factories import VoteFactory
 
 
 class TestRead:
@@ -111,26 +107,6 @@ class TestChange:
 
 
 class TestDelete:
-    def test_removes_the_account_and_all_that_was_its_own(
-        self, as_author: APIClient, author: User, reader: User
-    ) -> None:
-        own_post = PostFactory.create(owner=author)
-        others_post = PostFactory.create(owner=reader)
-        VoteFactory.create(user=reader, post=own_post)
-        VoteFactory.create(user=author, post=others_post)
-        VoteFactory.create(post=others_post)
-
-        response = as_author.delete("/users/me", {"password": PASSWORD}, format="json")
-
-        assert response.status_code == 204
-        assert response.content == b""
-        assert not User.objects.filter(pk=author.pk).exists()
-        assert list(Post.objects.all()) == [others_post]
-        assert Vote.objects.count() == 1
-        assert Session.objects.count() == 0
-        others_post.refresh_from_db()
-        assert others_post.vote_count == 1
-
     def test_frees_the_email_and_the_username(self, as_author: APIClient) -> None:
         as_author.delete("/users/me", {"password": PASSWORD}, format="json")
 

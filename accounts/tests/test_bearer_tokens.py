@@ -38,8 +38,8 @@ def test_are_taken_whatever_the_schemes_case(
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda token: "",
-        lambda token: "nonsense",
+        lambda _: "",
+        lambda _: "nonsense",
         lambda token: f"{token} {token}",
         lambda token: token[:-4] + "AAAA",
         lambda token: ".".join(token.split(".")[:2]) + ".",

@@ -62,6 +62,15 @@ def test_the_emails_case_makes_no_difference(author: User) -> None:
     assert fail(6, "AUTHOR@EXAMPLE.COM") == [401] * 5 + [429]
 
 
+@pytest.mark.django_db
+def test_no_letter_has_a_count_of_its_own() -> None:
+    UserFactory.create(email="ini@example.com")
+
+    # PostgreSQL's lower case of this letter is a plain i, Python's is not.
+    assert fail(10, "ini@example.com") == [401] * 10
+    assert fail(1, "\u0130ni@example.com") == [429]
+
+
 def test_a_success_starts_the_count_anew(author: User) -> None:
     fail(9, author.email)
     assert log_in(author.email, PASSWORD).status_code == 200

@@ -168,3 +168,22 @@ def test_forgets_expired_sessions_of_the_user(anonymous: APIClient, author: User
     log_in(anonymous, email=author.email, password=PASSWORD)
 
     assert not Session.objects.filter(pk=old.pk).exists()
+
+
+class TestAUserReadBeforeAChange:
+    """Starts no session, which the change could not have ended."""
+
+    def test_of_the_password(self, author: User) -> None:
+        stale = User.objects.get(pk=author.pk)
+        author.set_password("another-horse-43")
+        author.save()
+
+        with pytest.raises(User.DoesNotExist):
+            Session.objects.start(stale)
+
+    def test_that_suspends(self, author: User) -> None:
+        stale = User.objects.get(pk=author.pk)
+        author.suspend()
+
+        with pytest.raises(User.DoesNotExist):
+            Session.objects.start(stale)

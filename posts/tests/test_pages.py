@@ -41,16 +41,20 @@ def ids(pages: Iterator[dict[str, Any]]) -> list[list[int]]:
     return [[post["id"] for post in page["results"]] for page in pages]
 
 
+def flat(pages: list[list[int]]) -> list[int]:
+    return [post_id for page in pages for post_id in page]
+
+
 @pytest.mark.parametrize("sort", ["new", "old", "top"])
 @pytest.mark.parametrize("limit", [1, 5, 6, 12, 100])
 def test_forward_shows_every_post_once_in_order(
     as_reader: APIClient, twelve: list[Post], sort: str, limit: int
 ) -> None:
-    in_order = sum(ids(walk(as_reader, f"/posts?sort={sort}&limit=100")), [])
+    in_order = flat(ids(walk(as_reader, f"/posts?sort={sort}&limit=100")))
 
     pages = ids(walk(as_reader, f"/posts?sort={sort}&limit={limit}"))
 
-    assert sum(pages, []) == in_order
+    assert flat(pages) == in_order
     assert {len(page) for page in pages[:-1]} <= {limit}
     assert all(pages)
     assert len(in_order) == 12
@@ -86,7 +90,7 @@ def test_skip_leaves_posts_out_and_next_continues_from_there(
 
     pages = list(walk(as_reader, "/posts?limit=3&skip=4"))
 
-    assert sum(ids(iter(pages)), []) == newest_first[4:]
+    assert flat(ids(iter(pages))) == newest_first[4:]
     assert "skip" not in pages[0]["next"]
     before = as_reader.get(pages[0]["previous"]).json()
     assert [post["id"] for post in before["results"]] == newest_first[1:4]
@@ -163,6 +167,14 @@ def forged(*content: Any) -> str:
         forged("new", False, ["2026-01-01T00:00:00Z", "x"]),
         forged("new", False, [None, None]),
         forged("new", False, [["x"], {}]),
+        forged("new", True, ["2026-01-01T00:00:00Z", 2**64 - 1]),
+        forged("new", False, ["0001-01-01T00:00:00Z", -(2**63)]),
+        forged("new", True, ["0001-01-01T00:00:00+23:59", 1]),
+        forged("new", False, ["9999-12-31T23:59:59-23:59", 1]),
+        forged("new", False, ["1970-01-01T00:00:00Z", "1"]),
+        forged("new", False, ["2026-01-01T00:00:00Z", True]),
+        forged("new", False, ["2026-01-01T00:00:00Z", 1.5]),
+        forged("new", False, ["2026-01-01T00:00:00Z", 10**300]),
         forged("new", "yes", ["2026-01-01T00:00:00Z", 1]),
         forged({"new": 1}, False, ["2026-01-01T00:00:00Z", 1]),
     ],
@@ -172,10 +184,3 @@ def test_a_cursor_not_made_here_is_refused(as_reader: APIClient, cursor: str) ->
 
     assert response.status_code == 400
     assert list(response.json()["errors"]) == ["cursor"]
-
-
-@pytest.mark.parametrize("number", [2**63, -(2**70), 10**300, True, 1.5])
-def test_a_forged_number_in_a_cursor_harms_nobody(as_reader: APIClient, number: Any) -> None:
-    cursor = forged("new", False, ["2026-01-01T00:00:00Z", number])
-
-    assert as_reader.get(f"/posts?cursor={cursor}").status_code in (200, 400)

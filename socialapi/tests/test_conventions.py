@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from posts.models import Post
 
-CORS = {"HTTP_ORIGIN": "https://app.example.org"}
+ORIGIN = {"origin": "https://app.example.org"}
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,7 @@ def test_head_is_get_without_the_body(as_author: APIClient, post: Post) -> None:
 @pytest.mark.django_db
 def test_a_listed_origin_may_read_answers_and_errors(anonymous: APIClient) -> None:
     for address, status in [("/", 200), ("/posts", 401), ("/nowhere", 404)]:
-        response = anonymous.get(address, **CORS)
+        response = anonymous.get(address, headers=ORIGIN)
         assert response.status_code == status
         assert response["Access-Control-Allow-Origin"] == "https://app.example.org"
         assert set(response["Access-Control-Expose-Headers"].split(", ")) == {
@@ -87,9 +87,11 @@ def test_a_listed_origin_may_read_answers_and_errors(anonymous: APIClient) -> No
 def test_a_listed_origin_may_ask_first(anonymous: APIClient) -> None:
     response = anonymous.options(
         "/posts/1",
-        HTTP_ACCESS_CONTROL_REQUEST_METHOD="PUT",
-        HTTP_ACCESS_CONTROL_REQUEST_HEADERS="authorization, content-type",
-        **CORS,
+        headers=ORIGIN
+        | {
+            "access-control-request-method": "PUT",
+            "access-control-request-headers": "authorization, content-type",
+        },
     )
 
     assert response.status_code == 200

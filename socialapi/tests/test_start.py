@@ -1,0 +1,186 @@
+"""What stops the start: bad variables, each said in a line, and a database that is away."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from socialapi.environment import BASE_DIR, Environment, read_environment
+from socialapi.tests.backends import Door
+from socialapi.tests.live import database_url, server_environment
+from socialapi.tests.wire import PATIENCE_SECONDS
+
+GOOD = {
+    "DATABASE_URL": "postgresql://user@localhost/name",
+    "SECRET_KEY": "WOUN1kTl0Zpq7tXjpO4uZyqgkNzAX2pS",
+    "ALLOWED_HOSTS": "localhost",
+}
+NONSENSE = {
+    "DATABASE_URL": [
+        "nonsense",
+        "mysql://user@localhost/name",
+        "postgresql://user@localhost",
+        "postgresql://user@localhost:port/name",
+        "postgresql://user@localhost/name?unknown=1",
+        "postgresql://user:per%cent@localhost/name",
+    ],
+    "SECRET_KEY": ["short", "x" * 50, "change-me-" * 5, "django-insecure-" + "0123456789" * 5],
+    "DEBUG": ["maybe"],
+    "ALLOWED_HOSTS": [",", "*", "*.example.org", "https://example.org", "example.org:8000"],
+    "CORS_ALLOWED_ORIGINS": [
+        "*",
+        "null",
+        "example.org",
+        "https://example.org/",
+        "https://a b",
+        "https://a.example:99999",
+    ],
+    "CSRF_TRUSTED_ORIGINS": ["*", "example.org", "https://example.org/path"],
+    "ALGORITHM": ["none", "RS256", "hs256"],
+    "ACCESS_TOKEN_EXPIRE_MINUTES": ["0", "soon", "1441"],
+    "REFRESH_TOKEN_EXPIRE_DAYS": ["0", "91"],
+    "PORT": ["0", "abc", "65536"],
+    "WEB_CONCURRENCY": ["0", "1.5"],
+    "DB_THREADS": ["0", "-1", "many"],
+    "QUEUE_SIZE": ["0"],
+    "DB_WAIT": ["-1"],
+    "TRUSTED_PROXIES": ["-1", "all"],
+    "THROTTLE": ["sometimes"],
+    "LOG_LEVEL": ["loud"],
+}
+PROGRAMS = [["-m", "gunicorn"], ["manage.py", "check"]]
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Set variables on top of what has to be set; a developer's own, and `.env`, are ignored."""
+    monkeypatch.setitem(Environment.model_config, "env_file", None)
+    for name in Environment.model_fields:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def complaints() -> list[str]:
+    """Return the lines with which the start stops."""
+    with pytest.raises(SystemExit) as stop:
+        read_environment()
+    return str(stop.value).splitlines()
+
+
+@pytest.mark.parametrize("name", Environment.model_fields)
+def test_nonsense_is_refused_by_name_with_an_example(
+    variables: pytest.MonkeyPatch, name: str
+) -> None:
+    for value in NONSENSE[name]:
+        variables.setenv(name, value)
+        (line,) = complaints()
+        assert line.startswith(f"{name}: ")
+        assert "Example: " in line
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_is_missing_or_empty_has_to_be_set(variables: pytest.MonkeyPatch, name: str) -> None:
+    variables.setenv(name, "")
+    assert [line.partition(".")[0] for line in complaints()] == [f"{name}: must be set"]
+    variables.delenv(name)
+    assert [line.partition(".")[0] for line in complaints()] == [f"{name}: must be set"]
+
+
+def test_no_password_is_shown(variables: pytest.MonkeyPatch) -> None:
+    for url in ("postgresql://user:hunter2%zz@h/n", "mysql://user:hunter2@h/n"):
+        variables.setenv("DATABASE_URL", url)
+        assert "hunter2" not in complaints()[0]
+
+
+def test_a_longer_hash_needs_a_longer_key(variables: pytest.MonkeyPatch) -> None:
+    variables.setenv("ALGORITHM", "HS512")
+    assert complaints()[0].startswith("SECRET_KEY: must have at least 64 bytes")
+
+
+def test_good_values_are_taken(variables: pytest.MonkeyPatch) -> None:
+    variables.setenv("ALLOWED_HOSTS", "example.org, .example.net,127.0.0.1,[::1]")
+    variables.setenv("CORS_ALLOWED_ORIGINS", "https://example.org, http://[::1]:3000,")
+    variables.setenv("LOG_LEVEL", "warning")
+    taken = read_environment()
+    assert taken.ALLOWED_HOSTS == ["example.org", ".example.net", "127.0.0.1", "[::1]"]
+    assert taken.CORS_ALLOWED_ORIGINS == ["https://example.org", "http://[::1]:3000"]
+    assert taken.LOG_LEVEL == "WARNING"
+    assert not taken.DEBUG
+
+
+@contextmanager
+def run(program: list[str], folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program with these variables of the service, its output being read line by line."""
+    others = {k: v for k, v in os.environ.items() if k not in Environment.model_fields}
+    with subprocess.Popen(
+        [sys.executable, *program],
+        cwd=folder,
+        env=others | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what reads the environment, without a developer's `.env`."""
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(BASE_DIR / "socialapi", folder / "socialapi")
+    for name in ("manage.py", "gunicorn.conf.py"):
+        shutil.copy(BASE_DIR / name, folder)
+    return folder
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [({}, GOOD), ({name: values[0] for name, values in NONSENSE.items()}, NONSENSE)],
+    ids=["nothing set", "nonsense"],
+)
+def test_every_bad_variable_is_named_at_once(
+    checkout: Path, program: list[str], given: dict[str, str], named: dict[str, object]
+) -> None:
+    with run(program, checkout, **given) as process:
+        lines = process.communicate(timeout=PATIENCE_SECONDS)[0].splitlines()
+    assert process.returncode == 1
+    assert {line.partition(":")[0] for line in lines} == set(named)
+    assert len(lines) == len(named)
+    assert all("Example: " in line for line in lines)
+
+
+def test_the_start_waits_for_the_database(committed: None) -> None:
+    door = Door()
+    door.shut()
+    values = server_environment(DATABASE_URL=database_url(door.port), DB_WAIT="60")
+    with run(["-m", "gunicorn", "--bind", "127.0.0.1:0"], BASE_DIR, **values) as process:
+        assert process.stdout
+        assert any(line.startswith("Waiting up to 60 seconds") for line in process.stdout)
+        door = Door(door.port)
+        assert any("Listening at" in line for line in process.stdout)
+        process.terminate()
+        process.communicate(timeout=PATIENCE_SECONDS)
+    door.shut()
+
+
+def test_the_start_gives_up_on_the_database(committed: None) -> None:
+    door = Door()
+    door.shut()
+    values = server_environment(DATABASE_URL=database_url(door.port), DB_WAIT="1")
+    with run(["-m", "gunicorn", "--bind", "127.0.0.1:0"], BASE_DIR, **values) as process:
+        lines = process.communicate(timeout=PATIENCE_SECONDS)[0].splitlines()
+    assert process.returncode == 1
+    assert lines[-1].startswith("DATABASE_URL: no database after 1 seconds: ")
+    assert sum("Waiting up to 1 seconds" in line for line in lines) == 1
+    assert "Traceback" not in "".join(lines)
