@@ -15,8 +15,8 @@ workers = environment.WEB_CONCURRENCY
 bind = f"{'127.0.0.1' if environment.DEBUG else '0.0.0.0'}:{environment.PORT}"
 reload = environment.DEBUG
 loglevel = environment.LOG_LEVEL.lower()
-# Seconds. Longer than a proxy's pause between two requests, shorter than anyone's patience
-# with a restart.
+# Seconds. A proxy should close an idle connection sooner, so that it never sends a request on
+# one that is just being closed here.
 keepalive = 15
 # Seconds until a stop becomes a kill; Heroku and Docker kill after 30 and 10.
 graceful_timeout = 8
