@@ -2,7 +2,6 @@
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
-    OpenApiExample,
     OpenApiParameter,
     extend_schema,
     extend_schema_view,
@@ -49,7 +48,7 @@ posts = extend_schema_view(
             "no post is repeated or left out, however many are written in the meantime."
         ),
         parameters=[PostListSerializer],
-        examples=[OpenApiExample("Answer", PAGE, response_only=True)],
+        examples=[answered(PAGE)],
     ),
     create=extend_schema(
         operation_id="create_post",

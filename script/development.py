@@ -225,30 +225,24 @@ def is_ready(environment: dict[str, str]) -> bool:
         "from socialapi.database import wait_for_database;"
         "wait_for_database(environment.DATABASE_URL, environment.DB_WAIT)"
     )
-    process = child.start(
-        [sys.executable, "-c", wait],
-        signal.SIGTERM,
-        cwd=ROOT,
-        env=environment,
-        start_new_session=True,
-    )
-    try:
-        return process.wait() == 0
-    finally:
-        child.end(process, signal.SIGTERM, PATIENCE)
+    return run_to_end([sys.executable, "-c", wait], environment) == 0
 
 
 def prepare(*arguments: str, environment: dict[str, str]) -> None:
     """Run a management command that has to succeed before the server starts."""
+    if run_to_end([*MANAGE, *arguments], environment):
+        raise ScriptError(f"manage.py {arguments[0]} has failed.")
+
+
+def run_to_end(command: Sequence[str], environment: dict[str, str]) -> int:
+    """Run a command that ends before the server starts, and return its exit code."""
     process = child.start(
-        [*MANAGE, *arguments], signal.SIGTERM, cwd=ROOT, env=environment, start_new_session=True
+        command, signal.SIGTERM, cwd=ROOT, env=environment, start_new_session=True
     )
     try:
-        process.wait()
+        return process.wait()
     finally:
         child.end(process, signal.SIGTERM, PATIENCE)
-    if process.returncode:
-        raise ScriptError(f"manage.py {arguments[0]} has failed.")
 
 
 def in_foreground(

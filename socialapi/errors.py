@@ -13,10 +13,10 @@ from django.template.loader import render_to_string
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
-from rest_framework.views import set_rollback
 
 from .database import is_reference_lost
 from .exceptions import DatabaseUnavailable, InvalidToken
+from .parsing import prefers_html
 from .rendering import PROBLEM_TYPE, to_json
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,6 @@ def handle_exception(error: Exception, _context: dict[str, Any]) -> Response | N
     known = to_api_exception(error)
     if known is None:
         return None
-    set_rollback()
     response = Response(
         body_of(known), status=known.status_code, headers=headers_of(known), exception=True
     )
@@ -92,8 +91,8 @@ def handle_exception(error: Exception, _context: dict[str, Any]) -> Response | N
 
 def write_problem(request: HttpRequest, response: HttpResponse, body: dict[str, Any]) -> None:
     """Put a problem into a response, in the form that the client prefers; headers are kept."""
-    if request.get_preferred_type(["application/json", PROBLEM_TYPE, "text/html"]) == "text/html":
-        response.content = render_to_string("error.html", body, request)
+    if prefers_html(request):
+        response.content = render_to_string("error.html", body)
         response["Content-Type"] = "text/html; charset=utf-8"
     else:
         response.content = to_json(body)

@@ -14,6 +14,7 @@ from http import HTTPMethod
 from io import BytesIO
 from typing import Any
 
+from django.conf import settings
 from django.core import signals
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.base import BaseHandler
@@ -31,7 +32,6 @@ type Message = Mapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
 
-BODY_LIMIT = 1024 * 1024
 # How long a client that sends too much is listened to, so that it reads the answer.
 LINGER_SECONDS = 30
 # RFC 9110, section 9.2.1: these change nothing, so they may be tried again.
@@ -201,11 +201,12 @@ def settle(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
 async def read_body(scope: Scope, receive: Receive) -> bytes:
     """Return a request's body.
 
-    Raises PayloadTooLarge as soon as it is known to be larger than BODY_LIMIT, and ParseError if
-    the rest does not arrive.
+    Raises PayloadTooLarge as soon as it is known to be larger than the settings allow, and
+    ParseError if the rest does not arrive.
     """
     length = dict(scope["headers"]).get(b"content-length", b"0")
-    if int(length) > BODY_LIMIT:
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if int(length) > limit:
         raise PayloadTooLarge
     body = bytearray()
     more = True
@@ -214,7 +215,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
         if message["type"] == "http.disconnect":
             raise ParseError("The body is not complete.")
         body += message["body"]
-        if len(body) > BODY_LIMIT:
+        if len(body) > limit:
             raise PayloadTooLarge
         more = message["more_body"]
     return bytes(body)

@@ -8,6 +8,8 @@ from django.http import HttpRequest
 from rest_framework import parsers, renderers
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
 
+from .rendering import PROBLEM_TYPE
+
 
 def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse an object that says the same thing twice: parsers differ on which one counts."""
@@ -47,7 +49,8 @@ class JSONParser(parsers.BaseParser):
 
 def prefers_html(request: HttpRequest) -> bool:
     """Whether the client is a browser showing a page."""
-    return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+    kinds = ["application/json", PROBLEM_TYPE, "text/html"]
+    return request.get_preferred_type(kinds) == "text/html"
 
 
 class BrowserOnly(parsers.BaseParser):
