@@ -9,7 +9,7 @@ connection, and everything that only waits (bodies, slow readers, streams) stays
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPMethod
 from io import BytesIO
 from typing import Any
@@ -17,15 +17,17 @@ from typing import Any
 from django.conf import settings
 from django.core import signals
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.core.handlers.base import BaseHandler
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 from rest_framework.exceptions import APIException, ParseError
 
 from .database import drop_lost_connection
-from .errors import problem_response
+from .errors import problem_response, to_api_exception
 from .exceptions import PayloadTooLarge, ServiceUnavailable
+from .fast import Answer, FastPath
+from .pool import Pool
 
 type Scope = dict[str, Any]
 type Message = Mapping[str, Any]
@@ -43,7 +45,7 @@ RETRY_SECONDS = 5
 LIVE_PATH = "/health/live"
 
 
-class Handler(ASGIHandler):
+class Handler(FastPath, ASGIHandler):
     """Runs each request's synchronous chain in one hop to a pool of `threads`.
 
     At most `queue` requests wait for a thread; one more is answered 503 at once. A client that
@@ -51,12 +53,10 @@ class Handler(ASGIHandler):
     """
 
     def __init__(self, *, threads: int, queue: int) -> None:
-        BaseHandler.__init__(self)
+        FastPath.__init__(self)
         self.load_middleware(is_async=False)
-        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
-        self.free_threads = asyncio.Semaphore(threads)
+        self.pool = Pool(threads, "request")
         self.capacity = threads + queue
-        self.pending = 0
         self.streams: set[asyncio.Task[None]] = set()
         self.is_leaving = False
 
@@ -78,25 +78,24 @@ class Handler(ASGIHandler):
         except APIException as error:
             response = self.refuse(scope, error)
             # What the client still sends is not the next request.
-            response["Connection"] = "close"
-            await self.send_response(response, send)
+            await send_answer(response, send, closes=True)
             await drain(receive)
             return
         if scope["path"].rstrip("/") == LIVE_PATH:
             response = self.respond(scope, body)
-        elif self.pending >= self.capacity:
+        elif self.pool.pending >= self.capacity:
             response = self.refuse(scope, ServiceUnavailable())
         else:
-            response = await self.hop(self.respond, scope, body)
-        await self.deliver(response, send)
+            response = await self.pool.run(partial(self.respond, scope, body))
+        if isinstance(response, Answer):
+            await send_answer(response, send, closes=self.is_leaving)
+        else:
+            await self.send_stream(response, send)
 
-    async def deliver(self, response: HttpResponseBase, send: Send) -> None:
-        """Send a response; a stream is closed in a thread, after its last part or its client."""
+    async def send_stream(self, response: HttpResponseBase, send: Send) -> None:
+        """Send a stream, and close it in a thread, after its last part or its client."""
         if self.is_leaving:
             response["Connection"] = "close"
-        if not response.streaming:
-            await self.send_response(response, send)
-            return
         stream = asyncio.create_task(self.send_response(response, send))
         self.streams.add(stream)
         try:
@@ -107,7 +106,7 @@ class Handler(ASGIHandler):
             await send({"type": "http.response.body"})
         finally:
             self.streams.remove(stream)
-            await self.hop(response.close)
+            await self.pool.run(response.close)
 
     def take_leave(self) -> None:
         """End the streams, and announce with every other response that its connection ends."""
@@ -115,62 +114,52 @@ class Handler(ASGIHandler):
         for stream in self.streams:
             stream.cancel()
 
-    async def hop[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a function in a thread of the pool, as soon as one is free.
-
-        What is cancelled while it waits is not run. What runs cannot be stopped, and its thread
-        counts as taken until it ends.
-        """
-        self.pending += 1
-        try:
-            async with self.free_threads:
-                running = asyncio.wrap_future(self.pool.submit(function, *args, **kwargs))
-                try:
-                    return await asyncio.shield(running)
-                except asyncio.CancelledError:
-                    await asyncio.wait([running])
-                    raise
-        finally:
-            self.pending -= 1
-
-    def respond(self, scope: Scope, body: bytes) -> HttpResponseBase:
+    def respond(self, scope: Scope, body: bytes) -> Answer | StreamingHttpResponse:
         """Answer a request, in the calling thread; a read whose connection broke is repeated."""
         deadline = time.monotonic() + RETRY_SECONDS
         response = self.attempt(scope, body)
         for _ in range(ATTEMPTS - 1):
-            lost = getattr(response, "database_lost", False)
-            if not lost or scope["method"] not in SAFE_METHODS or time.monotonic() > deadline:
+            is_lost = isinstance(response, Answer) and response.is_lost
+            if not is_lost or scope["method"] not in SAFE_METHODS or time.monotonic() > deadline:
                 break
             response = self.attempt(scope, body)
         return response
 
-    def attempt(self, scope: Scope, body: bytes) -> HttpResponseBase:
-        """Run the middleware and the view."""
+    def attempt(self, scope: Scope, body: bytes) -> Answer | StreamingHttpResponse:
+        """Take the fast path, or else run the middleware and the view."""
         set_script_prefix("/")
         drop_lost_connection()
-        signals.request_started.send(sender=self.__class__, scope=scope)
         try:
             request = ASGIRequest(scope, BytesIO(body))
         except UnicodeDecodeError:
             return self.refuse(scope, ParseError("The query string is not UTF-8."))
+        try:
+            if answer := self.answer(request):
+                return answer
+        except (DatabaseError, InterfaceError) as error:
+            request.refusal = error  # type: ignore[attr-defined]
+        signals.request_started.send(sender=self.__class__, scope=scope)
         # A body that came in chunks has no length of its own, and DRF would not read it.
         request.META["CONTENT_LENGTH"] = str(len(body))
         return settle(request, self.get_response(request))
 
-    def refuse(self, scope: Scope, error: APIException) -> HttpResponseBase:
+    def refuse(self, scope: Scope, error: APIException) -> Answer:
         """Answer with an error without running a view, through the middleware all the same.
 
         The middleware adds what the client needs to read it (CORS) and asks no database.
         """
         request = ASGIRequest(scope | {"query_string": b""}, BytesIO())
         request.refusal = error  # type: ignore[attr-defined]
-        return settle(request, self.get_response(request))
+        return complete(request, self.get_response(request))
 
     def _get_response(self, request: HttpRequest) -> HttpResponseBase:
         """Django's innermost step: a refused request has no view."""
         if refusal := getattr(request, "refusal", None):
-            return problem_response(request, refusal)
-        return super()._get_response(request)  # type: ignore[misc, no-any-return]
+            known = to_api_exception(refusal)
+            if known is None:
+                raise refusal
+            return problem_response(request, known)
+        return super()._get_response(request)
 
     async def live(self, receive: Receive, send: Send) -> None:
         """Follow the server's life: at its end, wait for the threads."""
@@ -181,21 +170,30 @@ class Handler(ASGIHandler):
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def settle(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+def settle(request: HttpRequest, response: HttpResponseBase) -> Answer | StreamingHttpResponse:
     """Read a response to its end, and close it; a stream for the loop is left as it is."""
     is_head = request.method == HTTPMethod.HEAD
-    if isinstance(response, StreamingHttpResponse):
-        if response.is_async and not is_head:
-            return response
-        content = b"" if is_head else b"".join(response)
-        whole = HttpResponse(content, status=response.status_code, headers=response.headers)
-        whole.cookies = response.cookies
-        response.close()
-        return whole
-    if is_head and isinstance(response, HttpResponse):
-        response.content = b""
+    if isinstance(response, StreamingHttpResponse) and response.is_async and not is_head:
+        return response
+    return complete(request, response)
+
+
+def complete(request: HttpRequest, response: HttpResponseBase) -> Answer:
+    """Read a response to its end, and close it. Its headers are ASCII, as Django sees to."""
+    headers = [(name.encode(), value.encode("latin1")) for name, value in response.items()]
+    headers += [(b"Set-Cookie", c.OutputString().encode()) for c in response.cookies.values()]
+    is_head = request.method == HTTPMethod.HEAD
+    body = b"" if is_head else b"".join(response)  # type: ignore[call-overload]
     response.close()
-    return response
+    is_lost = getattr(response, "database_lost", False)
+    return Answer(response.status_code, headers, body, is_lost)
+
+
+async def send_answer(answer: Answer, send: Send, *, closes: bool) -> None:
+    """Send a whole response, and say in it if the connection ends."""
+    headers = [*answer.headers, (b"Connection", b"close")] if closes else answer.headers
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:

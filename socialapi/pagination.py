@@ -9,26 +9,35 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from functools import cache, lru_cache
+from typing import Any, ClassVar, Self
+from urllib.parse import unquote_plus
 
 import orjson
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db.models import F, Model, QuerySet
+from django.db.models import BigIntegerField, F, Model, QuerySet
+from django.db.models.expressions import RawSQL
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
+from django.http import HttpRequest, QueryDict
 from django.template.loader import render_to_string
+from django.utils.encoding import iri_to_uri
 from django.utils.timezone import is_naive
 from rest_framework import serializers
 from rest_framework.pagination import BasePagination
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.utils.urls import remove_query_param, replace_query_param
-from rest_framework.views import APIView
 
 from .fields import IntegerField, StringField
+from .statements import Parameter, Row, Statement, identifier
+
+type Order = tuple[str, ...]
 
 LIMIT_DEFAULT, LIMIT_MAX = 10, 100
+# How many rows are read, so that a hundred limits do not make a hundred statements.
+SIZES = (11, 21, 51, LIMIT_MAX + 1)
 SKIP_MAX = 10_000
 COLUMN_MAX = 2**63 - 1
+# What a cursor stands for.
+REPLACED = {"cursor", "skip"}
 BAD_CURSOR = "This cursor was not made here, or for another sort."
 
 
@@ -103,44 +112,86 @@ class PageSerializer(serializers.Serializer[Any]):
                 raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
         return attrs
 
-    def filter(self, queryset: Any, user: Any) -> Any:
-        """Narrow the list down to what was asked for and the user may see."""
-        return queryset
+    @classmethod
+    @cache
+    def shared(cls) -> Self:
+        """Return one for all requests: to make the fields costs more than to use them."""
+        return cls()
+
+
+def keep_query(text: str) -> str:
+    """Return what of a query string a link to another page keeps, ready for one parameter more."""
+    parts = [part for part in text.split("&") if part]
+    kept = [part for part in parts if unquote_plus(part.partition("=")[0]) not in REPLACED]
+    return iri_to_uri("".join(f"{part}&" for part in kept))
+
+
+def goes_up(order: Order, *, backward: bool) -> bool:
+    """Whether the rows on the far side of a cursor have greater values."""
+    return backward == order[0].startswith("-")
+
+
+def names_of(order: Order) -> list[str]:
+    """Return the names of the columns of an order."""
+    return [column.removeprefix("-") for column in order]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a query string asks of a list.
+
+    The `values` are parameters of a statement, and the `shape` is what makes it another one.
+    """
+
+    sort: str
+    order: Order
+    shape: tuple[tuple[str, Any], ...]
+    values: dict[str, Any]
+    cursor: Cursor | None
+    skip: int
+    limit: int
+    kept: str
 
 
 class KeysetPagination(BasePagination):
-    """Answers a list with `results`, and absolute links to the `next` and `previous` page."""
+    """Answers a list with `results`, and absolute links to the `next` and `previous` page.
+
+    Subclasses say what rows there are in `select`, and in `show` what is read of them, which are
+    the `columns`, the id first. To both of them a value is a `Parameter`.
+    """
 
     query_class: ClassVar[type[PageSerializer]]
+    model: ClassVar[type[Model]]
+    columns: ClassVar[tuple[str, ...]]
+    # The query parameters that are values.
+    parameters: ClassVar[dict[str, Parameter]]
+    # Those that decide which plan is good.
+    decisive: ClassVar[set[str]]
     template = "rest_framework/pagination/previous_and_next.html"
 
-    def paginate_queryset(
-        self, queryset: Any, request: Request, view: APIView | None = None
-    ) -> list[Any]:
-        """Return one page, in one query; raises ValidationError for bad parameters."""
-        # As a plain dict, in which an empty value is not a missing one.
-        query = self.query_class(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        self.request = request
-        self.asked = query.validated_data
-        self.columns = query.orders[self.asked["sort"]]
-        self.cursor: Cursor | None = self.asked.get("cursor")
+    @classmethod
+    def select(cls, asked: dict[str, Any]) -> QuerySet[Any, Any]:
+        """Return the rows that were asked for, and that the user may see."""
+        raise NotImplementedError
+
+    @classmethod
+    def show(cls, rows: QuerySet[Any, Any], asked: dict[str, Any]) -> QuerySet[Any, Any]:
+        """Return rows with all that is shown of them."""
+        raise NotImplementedError
+
+    def read_page(self, request: HttpRequest, **known: Any) -> list[Row]:
+        """Return the rows of one page, in one query or two; raises ValidationError.
+
+        `known` are values that do not come from the query string, such as who asks.
+        """
+        self.asked = asked = self.read_query(request.META["QUERY_STRING"])
+        self.address = request.build_absolute_uri(request.path)
         # There are none to show on an error's page, nor on that of one object.
         self.display_page_controls = True
-        return self.read_page(query.filter(queryset, request.user))
-
-    def read_page(self, queryset: QuerySet[Any]) -> list[Any]:
-        """Read a row more than the page, which tells whether there are others beyond."""
-        backward = self.cursor is not None and self.cursor.backward
-        if self.cursor:
-            queryset = queryset.filter(self.beyond(queryset.model, self.cursor))
-        queryset = queryset.order_by(*self.columns)
-        if backward:
-            queryset = queryset.reverse()
-        skip, limit = self.asked["skip"], self.asked["limit"]
-        rows = list(queryset[skip : skip + limit + 1])
-        more, rows = len(rows) > limit, rows[:limit]
-        came_from = self.cursor is not None or (skip > 0 and bool(rows))
+        rows = self.read_rows(known)
+        more, rows = len(rows) > asked.limit, rows[: asked.limit]
+        backward = asked.cursor is not None and asked.cursor.backward
+        came_from = asked.cursor is not None or (asked.skip > 0 and bool(rows))
         if backward:
             rows.reverse()
         self.has_previous = more if backward else came_from
@@ -148,35 +199,104 @@ class KeysetPagination(BasePagination):
         self.edges = (rows[0], rows[-1]) if rows else None
         return rows
 
-    def beyond(self, model: type[Model], cursor: Cursor) -> TupleGreaterThan | TupleLessThan:
-        """Return the condition for rows on the far side of a cursor; raises ValidationError."""
-        names = [column.removeprefix("-") for column in self.columns]
+    @classmethod
+    @lru_cache(maxsize=256)
+    def read_query(cls, text: str) -> Asked:
+        """Validate a query string; many ask for the same. Raises ValidationError."""
+        # As a plain dict, in which an empty value is not a missing one.
+        asked = cls.query_class.shared().run_validation(QueryDict(text).dict())
+        skip, limit, cursor = asked.pop("skip"), asked.pop("limit"), asked.pop("cursor", None)
+        order = cls.query_class.orders[asked["sort"]]
+        values = {name: asked.pop(name) for name in cls.parameters if name in asked}
+        if cursor:
+            cursor = cls.read_cursor(cursor, order)
+            values |= zip(map("after_{}".format, names_of(order)), cursor.values, strict=True)
+        shape = tuple(asked.items())
+        return Asked(asked["sort"], order, shape, values, cursor, skip, limit, keep_query(text))
+
+    @classmethod
+    def read_cursor(cls, cursor: Cursor, order: Order) -> Cursor:
+        """Turn a cursor's values back into those of columns; raises ValidationError."""
         try:
             values = tuple(
-                read_value(model._meta.get_field(name), value)
-                for name, value in zip(names, cursor.values, strict=True)
+                read_value(cls.model._meta.get_field(name), value)
+                for name, value in zip(names_of(order), cursor.values, strict=True)
             )
         except (DjangoValidationError, OverflowError, ValueError, TypeError):
             raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
-        self.cursor = replace(cursor, values=values)
-        lookup = TupleGreaterThan if self.goes_up(cursor) else TupleLessThan
-        return lookup(Tuple(*map(F, names)), values)
+        return replace(cursor, values=values)
 
-    def goes_up(self, cursor: Cursor) -> bool:
-        """Whether the rows on the far side of a cursor have greater values."""
-        return cursor.backward == self.columns[0].startswith("-")
+    def read_rows(self, known: dict[str, Any]) -> list[Row]:
+        """Return the rows after the cursor, nearest first, and one more than the page has."""
+        asked, limit = self.asked, self.asked.limit + 1
+        values = asked.values | known
+        names = (*known, *(name for name in asked.values if name in self.parameters))
+        backward = asked.cursor.backward if asked.cursor else None
+        if not asked.skip and self.decisive.isdisjoint(values):
+            size = next(size for size in SIZES if size >= limit)
+            return self.statement(asked.shape, names, backward, size).rows(**values)
+        # Which rows is planned anew, and soon, since that is all that this statement looks for.
+        which = self.statement(asked.shape, names, backward)
+        ids = [pk for (pk,) in which.rows_planned_anew(limit=limit, offset=asked.skip, **values)]
+        place = {pk: number for number, pk in enumerate(ids)}
+        rows = self.statement_of_ids(tuple(known)).rows(ids=ids, **known) if ids else []
+        return sorted(rows, key=lambda row: place[row[0]])
 
-    def link(self, row: Model | None, *, backward: bool) -> str:
+    @classmethod
+    @cache
+    def statement(
+        cls,
+        shape: tuple[tuple[str, Any], ...],
+        names: tuple[str, ...],
+        backward: bool | None,
+        size: int | None = None,
+    ) -> Statement:
+        """Return the statement for `size` rows of a list, or for the ids of all rows."""
+        asked = dict(shape) | cls.name_parameters(names)
+        order = cls.query_class.orders[asked["sort"]]
+        rows = cls.select(asked).order_by(*order)
+        if backward is not None:
+            rows = rows.filter(cls.beyond(order, backward=backward))
+        if backward:
+            rows = rows.reverse()
+        if size is None:
+            return Statement(lambda: rows.values_list("id"))
+        return Statement(lambda: cls.show(rows, asked).values_list(*cls.columns)[:size])
+
+    @classmethod
+    @cache
+    def statement_of_ids(cls, names: tuple[str, ...]) -> Statement:
+        """Return the statement for the rows with certain ids, in any order."""
+        ids = RawSQL("SELECT unnest(%s)", [Parameter("ids", ArrayField(BigIntegerField()))])
+        asked = cls.name_parameters(names)
+        rows = cls.model._default_manager.filter(pk__in=ids)
+        return Statement(lambda: cls.show(rows, asked).values_list(*cls.columns))
+
+    @classmethod
+    def name_parameters(cls, names: tuple[str, ...]) -> dict[str, Any]:
+        """Return a parameter for each name; what is known beforehand are ids."""
+        return {name: cls.parameters.get(name) or identifier(name) for name in names}
+
+    @classmethod
+    def beyond(cls, order: Order, *, backward: bool) -> TupleGreaterThan | TupleLessThan:
+        """Return the condition for the rows on the far side of a cursor."""
+        names = names_of(order)
+        fields = map(cls.model._meta.get_field, names)
+        values = map(Parameter, map("after_{}".format, names), fields)
+        lookup = TupleGreaterThan if goes_up(order, backward=backward) else TupleLessThan
+        return lookup(Tuple(*map(F, names)), tuple(values))
+
+    def link(self, row: Row | None, *, backward: bool) -> str:
         """Return the link to the rows on one side of a row, or of the cursor if it had none."""
+        order, cursor = self.asked.order, self.asked.cursor
         if row:
-            values = tuple(getattr(row, column.removeprefix("-")) for column in self.columns)
-        elif self.cursor:
+            values = tuple(row[self.columns.index(name)] for name in names_of(order))
+        elif cursor:
             # The row that the cursor was made from is the last on the way back.
-            *others, last = self.cursor.values
-            values = (*others, last + (1 if self.goes_up(self.cursor) else -1))
-        cursor = Cursor(self.asked["sort"], backward, values).encode()
-        url = remove_query_param(self.request.build_absolute_uri(), "skip")
-        return str(replace_query_param(url, "cursor", cursor))
+            *others, last = cursor.values
+            values = (*others, last + (1 if goes_up(order, backward=cursor.backward) else -1))
+        position = Cursor(self.asked.sort, backward, values).encode()
+        return f"{self.address}?{self.asked.kept}cursor={position}"
 
     def get_next_link(self) -> str | None:
         """The link to the next page, if there is one."""
@@ -188,15 +308,13 @@ class KeysetPagination(BasePagination):
         row = self.edges[0] if self.edges else None
         return self.link(row, backward=True) if self.has_previous else None
 
-    def get_paginated_response(self, data: Any) -> Response:
-        """Wrap a page's serialized rows."""
-        return Response(
-            {
-                "results": data,
-                "next": self.get_next_link(),
-                "previous": self.get_previous_link(),
-            }
-        )
+    def wrap(self, results: list[Any]) -> dict[str, Any]:
+        """Return what a page of these results is shown as."""
+        return {
+            "results": results,
+            "next": self.get_next_link(),
+            "previous": self.get_previous_link(),
+        }
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Describe a page."""

@@ -38,11 +38,11 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "socialapi.browsers.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "socialapi.browsers.CsrfViewMiddleware",
+    "socialapi.browsers.AuthenticationMiddleware",
+    "socialapi.browsers.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -125,6 +125,7 @@ REST_FRAMEWORK = {
         "socialapi.parsing.BrowserFormParser",
         "socialapi.parsing.BrowserMultiPartParser",
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "socialapi.rendering.ContentNegotiation",
     "DEFAULT_SCHEMA_CLASS": "socialapi.schema.AutoSchema",
     "EXCEPTION_HANDLER": "socialapi.errors.handle_exception",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",

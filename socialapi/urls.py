@@ -8,10 +8,11 @@ from .health import LiveView, ReadyView
 from .root import RootView
 
 urlpatterns = [
-    re_path(r"^$", RootView.as_view(), name="root"),
-    path("", include("accounts.urls")),
+    # The ones most asked for come first.
     path("", include("posts.urls")),
     path("", include("votes.urls")),
+    path("", include("accounts.urls")),
+    re_path(r"^$", RootView.as_view(), name="root"),
     re_path(r"^openapi\.json/?$", OpenAPIView.as_view(), name="openapi"),
     re_path(r"^docs/?$", SwaggerView.as_view(url_name="openapi"), name="docs"),
     re_path(r"^redoc/?$", RedocView.as_view(url_name="openapi"), name="redoc"),

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import EmptyResultSet
-from django.db import IntegrityError, connection, models, transaction
-from django.db.models import Count, F, OuterRef, Subquery, Value
+from django.db import IntegrityError, models, transaction
+from django.db.models import Count, F, OuterRef, Subquery
 from django.db.models.functions import Coalesce, Now
 
 from accounts.models import User
 from posts.models import Post, PostQuerySet
+from socialapi.statements import Statement
+
+from .queries import casting, withdrawing
+
+CAST, WITHDRAW = Statement(casting), Statement(withdrawing)
+
+
+def check_sight(user: User, post_id: int) -> None:
+    """Raise Post.DoesNotExist if there is no such post that the user may see."""
+    if not Post.objects.visible_to(user).filter(pk=post_id).exists():
+        raise Post.DoesNotExist
 
 
 class VoteQuerySet(models.QuerySet["Vote"]):
@@ -19,20 +29,13 @@ class VoteQuerySet(models.QuerySet["Vote"]):
 
         Raises Post.DoesNotExist if there is no such post that the user may see.
         """
-        post = Post.objects.visible_to(user).filter(pk=post_id)
         try:
-            chosen, params = post.values_list(Value(user.pk), "pk").query.sql_with_params()
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    f"INSERT INTO votes_vote (user_id, post_id) {chosen} ON CONFLICT DO NOTHING",
-                    params,
-                )
-                is_new: bool = cursor.rowcount == 1
-        except (EmptyResultSet, IntegrityError):
-            # No id is that large; or the post, or the user, was deleted in this very moment.
+            is_new = bool(CAST.rows(user=user.pk, pk=post_id))
+        except IntegrityError:
+            # The post, or the user, was deleted in this very moment.
             raise Post.DoesNotExist from None
-        if not is_new and not post.exists():
-            raise Post.DoesNotExist
+        if not is_new:
+            check_sight(user, post_id)
         return is_new
 
     def withdraw(self, user: User, post_id: int) -> bool:
@@ -40,22 +43,9 @@ class VoteQuerySet(models.QuerySet["Vote"]):
 
         Raises Post.DoesNotExist if there is no such post that the user may see.
         """
-        post = Post.objects.visible_to(user).filter(pk=post_id)
-        try:
-            chosen, params = post.values("pk").query.sql_with_params()
-        except EmptyResultSet:
-            # No id is that large.
-            raise Post.DoesNotExist from None
-        with connection.cursor() as cursor:
-            # The post is locked before its vote, as when posts or users are deleted.
-            cursor.execute(
-                f"WITH post AS ({chosen} FOR NO KEY UPDATE) "  # noqa: S608 (Django's SQL)
-                "DELETE FROM votes_vote USING post WHERE post_id = post.pk AND user_id = %s",
-                [*params, user.pk],
-            )
-            was_there: bool = cursor.rowcount == 1
-        if not was_there and not post.exists():
-            raise Post.DoesNotExist
+        was_there = bool(WITHDRAW.rows(user=user.pk, pk=post_id))
+        if not was_there:
+            check_sight(user, post_id)
         return was_there
 
     def miscounted(self) -> PostQuerySet:
@@ -82,15 +72,17 @@ class Vote(models.Model):
     """One user's approval of one post."""
 
     user = models.ForeignKey(User, on_delete=models.DB_CASCADE, related_name="votes")
-    # The unique index below begins with the user; the posts' votes are found by this one.
-    post = models.ForeignKey(Post, on_delete=models.DB_CASCADE, related_name="votes")
+    # The unique index below begins with the post.
+    post = models.ForeignKey(
+        Post, on_delete=models.DB_CASCADE, related_name="votes", db_index=False
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = VoteQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "post"], name="votes_vote_once"),
+            models.UniqueConstraint(fields=["post", "user"], name="votes_vote_once"),
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from rest_framework.viewsets import GenericViewSet, ViewSet
 from accounts.authentication import caller
 from socialapi.exceptions import Conflict
 
-from . import schema
+from . import fast, schema
 from .models import Vote
 from .serializers import VoteSerializer
 
@@ -17,6 +17,7 @@ from .serializers import VoteSerializer
 class VoteViewSet(GenericViewSet[Vote]):
     """Vote on posts, and be told whether there was anything to do."""
 
+    fast = fast.ACTIONS
     queryset = Vote.objects.all()
     serializer_class = VoteSerializer
 

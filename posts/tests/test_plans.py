@@ -23,7 +23,8 @@ type Node = dict[str, Any]
 
 POSTS, USERS, OWNERS = 100_000, 10_000, 1000
 BY_TIME, BY_VOTES = "posts_post_by_time", "posts_post_by_votes"
-BY_OWNER, BY_TITLE = "posts_post_by_owner", "posts_post_title_search"
+BY_OWNER, BY_OWNER_VOTES = "posts_post_by_owner", "posts_post_by_owner_votes"
+BY_TITLE = "posts_post_title_search"
 COLUMNS = {"new": "created_at", "old": "created_at", "top": "vote_count"}
 # Makes pytest-django wrap each test in a transaction too, within that of the module; and runs
 # all in one process, so that the posts are loaded once.
@@ -75,10 +76,15 @@ def client(reader: User) -> APIClient:
 
 
 def run(client: APIClient, **parameters: Any) -> tuple[list[Any], str]:
-    """Return a list's posts, and the one statement that reads them."""
+    """Return a list's posts, and the statement that finds them.
+
+    A prepared one is planned for no values in particular, as it is after it has run five times.
+    """
     with CaptureQueriesContext(connection) as queries:
         response = client.get("/posts", parameters)
-    (statement,) = (q["sql"] for q in queries if 'FROM "posts_post"' in q["sql"])
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    _caller, statement, *_ = (query["sql"].rpartition("; ")[2] for query in queries)
     return response.json()["results"], statement
 
 
@@ -185,13 +191,15 @@ class TestEveryonesPosts:
 
 
 class TestOneOwnersPosts:
-    @pytest.mark.parametrize("sort", ["new", "old"])
-    def test_are_read_in_order(self, client: APIClient, sort: str) -> None:
+    @pytest.mark.parametrize(
+        ("sort", "index"), [("new", BY_OWNER), ("old", BY_OWNER), ("top", BY_OWNER_VOTES)]
+    )
+    def test_are_read_in_order(self, client: APIClient, sort: str, index: str) -> None:
         posts, statement = run(client, sort=sort, owner=32)
 
         plan = explain(statement)
         assert len(posts) == 10
-        assert indexes_of_posts(plan) == {BY_OWNER}
+        assert indexes_of_posts(plan) == {index}
         assert posts_read(plan) == PAGE
 
     @pytest.mark.parametrize("sort", ["new", "old", "top"])
@@ -216,5 +224,5 @@ class TestOwnDrafts:
         posts, statement = run(client, sort=sort, published="false")
 
         plan = explain(statement)
-        assert indexes_of_posts(plan) == {BY_OWNER}
+        assert indexes_of_posts(plan) <= {BY_OWNER, BY_OWNER_VOTES}
         assert len(posts) == posts_read(plan) == Post.objects.drafts_of(reader).count() > 0

@@ -1,0 +1,37 @@
+"""What a statement of the fast path needs to know of who asks: that the token is still good.
+
+The token's signature and end are checked here; its session and user are checked by the statement
+itself, in the same round trip. A statement that finds no row leaves the request to DRF.
+"""
+
+from django.db.models import Exists
+from django.http import HttpRequest
+from rest_framework.exceptions import NotAuthenticated
+
+from socialapi.statements import Parameter, identifier
+
+from .authentication import bearer_token
+from .models import Session
+
+USER, SESSION = identifier("user"), identifier("session")
+
+
+def caller_ids(request: HttpRequest) -> dict[str, int]:
+    """Return the values of `USER` and `SESSION`; raises an APIException without a good token."""
+    token = bearer_token(request)
+    if token is None:
+        raise NotAuthenticated
+    return {"user": token.user_id, "session": token.session_id}
+
+
+def is_open() -> Exists:
+    """Return the condition that the caller's session is open."""
+    return Exists(Session.objects.open().filter(pk=SESSION, user=USER))
+
+
+def with_caller(sql: str, *parameters: Parameter) -> tuple[str, tuple[Parameter, ...]]:
+    """Return a statement that has a table `caller`, of one row while the session is open."""
+    caller = Session.objects.open().filter(pk=SESSION, user=USER)
+    columns = caller.values_list("user_id", "user__username", "user__created_at")
+    text, own = columns.query.sql_with_params()
+    return f"WITH caller (id, username, created_at) AS ({text}) {sql}", (*own, *parameters)

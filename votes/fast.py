@@ -1,0 +1,26 @@
+"""The fast path of votes."""
+
+from django.http import HttpRequest
+from rest_framework.status import HTTP_201_CREATED
+
+from accounts.fast import caller_ids, is_open
+from socialapi.fast import Answer, json_answer, read_body
+from socialapi.statements import Statement
+
+from .queries import casting, withdrawing
+from .serializers import VoteSerializer
+
+CAST = Statement(lambda: casting(is_open()))
+WITHDRAW = Statement(lambda: withdrawing(is_open()))
+
+
+def vote(request: HttpRequest) -> Answer | None:
+    """Answer `POST /vote`."""
+    post_id, adds = read_body(request, VoteSerializer).values()
+    statement, message = (CAST, "Vote added.") if adds else (WITHDRAW, "Vote removed.")
+    if statement.rows(pk=post_id, **caller_ids(request)):
+        return json_answer({"message": message}, HTTP_201_CREATED)
+    return None
+
+
+ACTIONS = {"create": vote}
