@@ -10,12 +10,13 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from script import database
 
-from . import data, report, verify
+from . import data, profiling, report, verify
 from .data import LARGE, SMALL, Cluster, Size
 from .endpoints import ENDPOINTS, Client, Endpoint, Run, World
 from .load import measure
@@ -36,6 +37,8 @@ from .world import choose_world, suspended_user
 # something is measured. Every commit is written to the disk.
 POSTGRESQL = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "30min"}
 WARM_UP_SECONDS = 1
+# Seconds that the profiler takes to begin and to end, twice.
+PATIENCE = 5
 
 
 def main() -> int:
@@ -80,6 +83,7 @@ def read_options() -> argparse.Namespace:
     add("--connections", type=int, default=32, help="that ask at a time (default: 32)")
     add("--quick", action="store_true", help="one round of two seconds each")
     add("--fresh", action="store_true", help="seed the data anew, which is kept otherwise")
+    add("--profile", action="store_true", help="show where the time goes, instead of measuring")
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds = 1, 2
@@ -123,6 +127,9 @@ def benchmark(options: argparse.Namespace) -> None:
         clients = {system: each.client for system, each in bench.systems.items()}
         count = verify.verify(clients, bench.world, bench.suspended)
         print(f"All answers to {count} requests are equal.", flush=True)
+        if options.profile:
+            profile(bench, options)
+            return
         results = report.Results(
             machine=report.describe_machine(bench.cluster.version),
             data=size.title,
@@ -208,6 +215,24 @@ def measure_endpoint(
                 results.add(endpoint, system, measured, 1000 * worked / measured.requests)
                 print(f" {system.name} {measured.rate:.0f}", end="", flush=True)
     print(flush=True)
+
+
+def profile(bench: Bench, options: argparse.Namespace) -> None:
+    """Sample each system under the load of each endpoint."""
+    for endpoint in options.only:
+        for system, each in bench.systems.items():
+            # Both samples, and the time that each takes to begin.
+            seconds = 2 * options.seconds + PATIENCE
+            requests = endpoint.requests(Run(bench.world, each.client, 1, seconds))
+            with ThreadPoolExecutor(1) as load:
+                loading = load.submit(measure, system.port, requests, seconds, options.connections)
+                stacks = profiling.record(
+                    each.server.worker, system, endpoint.name, options.seconds
+                )
+                loading.result()
+            print(f"\n{endpoint.title} of {system.title} ({stacks}, and .svg beside it)")
+            with stacks.open() as lines:
+                print("\n".join(profiling.summary(lines)))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ JSON = "application/json"
 engine = create_async_engine(
     "postgresql+asyncpg://",
     isolation_level="AUTOCOMMIT",
-    pool_size=int(os.environ.get("POOL_SIZE", "8")),
+    # As many as there are requests under way: waiting for a connection costs more than having it.
+    pool_size=32,
     max_overflow=0,
 )
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
