@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from script import database
 
@@ -36,7 +37,7 @@ from .world import choose_world, suspended_user
 # PostgreSQL's own settings but for room: for the data, and for a log that is not recycled while
 # something is measured. Every commit is written to the disk.
 POSTGRESQL = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "30min"}
-WARM_UP_SECONDS = 1
+WARM_UP_SECONDS = 2
 # Seconds that the profiler takes to begin and to end, twice.
 PATIENCE = 5
 
@@ -83,6 +84,7 @@ def read_options() -> argparse.Namespace:
     add("--connections", type=int, default=32, help="that ask at a time (default: 32)")
     add("--quick", action="store_true", help="one round of two seconds each")
     add("--fresh", action="store_true", help="seed the data anew, which is kept otherwise")
+    add("--plot", type=Path, metavar="FILE", help="draw the results as well, as a PNG")
     add("--profile", action="store_true", help="show where the time goes, instead of measuring")
     options = parser.parse_args()
     if options.quick:
@@ -143,6 +145,8 @@ def benchmark(options: argparse.Namespace) -> None:
     text = report.table(results)
     (LOCAL / f"{size.name}.md").write_text(text)
     print(f"\n{text}")
+    if options.plot:
+        report.plot(results, options.plot)
 
 
 @contextmanager
