@@ -1,7 +1,8 @@
 -- Sends the requests of a file in their order, again and again.
 -- A line has a method, a path, a token, a content type and a body, with tabs between them.
 
-local requests, sent = {}, 0
+-- wrk asks for one request more than it sends, to look at it: that is the last of the file.
+local requests, sent = {}, -1
 
 function init(args)
    for line in io.lines(args[1]) do
