@@ -1,0 +1,1 @@
+"""Stock Django REST framework: model viewsets and serializers, SimpleJWT, cursor pages, WSGI."""
