@@ -7,9 +7,13 @@ connection, and everything that only waits (bodies, slow readers, streams) stays
 """
 
 import asyncio
+import socket
+import struct
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from functools import partial
 from http import HTTPMethod
 from io import BytesIO
 from typing import Any
@@ -18,6 +22,7 @@ from django.conf import settings
 from django.core import signals
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.base import BaseHandler
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
@@ -42,6 +47,24 @@ RETRY_SECONDS = 5
 # Answered on the loop itself, so that a stuck database does not look like a dead process.
 LIVE_PATH = "/health/live"
 
+# What runs on the loop beside the requests, from the process's start to its end. Apps add theirs.
+background: list[Callable[[], Coroutine[Any, Any, None]]] = []
+# The handler of the request, or of the background, that is being run.
+current: ContextVar["Handler"] = ContextVar("current")
+
+
+async def in_thread[**P, R](function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a function that asks the database, from what runs on the loop: one hop to the pool."""
+    call = partial(function, *args, **kwargs)
+    return await current.get().hop(lambda: with_connection(call))
+
+
+def with_connection[R](function: Callable[[], R]) -> R:
+    """Call a function with a database connection that is not known to be broken."""
+    drop_lost_connection()
+    close_old_connections()
+    return function()
+
 
 class Handler(ASGIHandler):
     """Runs each request's synchronous chain in one hop to a pool of `threads`.
@@ -58,10 +81,12 @@ class Handler(ASGIHandler):
         self.capacity = threads + queue
         self.pending = 0
         self.streams: set[asyncio.Task[None]] = set()
+        self.closing: set[asyncio.Task[None]] = set()
         self.is_leaving = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the server's start and stop."""
+        current.set(self)
         match scope["type"]:
             case "http":
                 await self.handle(scope, receive, send)
@@ -88,10 +113,15 @@ class Handler(ASGIHandler):
             response = self.refuse(scope, ServiceUnavailable())
         else:
             response = await self.hop(self.respond, scope, body)
-        await self.deliver(response, send)
+        await self.deliver(response, receive, send)
 
-    async def deliver(self, response: HttpResponseBase, send: Send) -> None:
-        """Send a response; a stream is closed in a thread, after its last part or its client."""
+    async def deliver(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
+        """Send a response; a stream is closed in a thread, after its last part or its client.
+
+        A stream may be ended by cancelling the task that runs it: its connection is then cut off,
+        with all that the client has not read. One that begins while the process leaves is ended
+        properly, as the others were.
+        """
         if self.is_leaving:
             response["Connection"] = "close"
         if not response.streaming:
@@ -99,15 +129,23 @@ class Handler(ASGIHandler):
             return
         stream = asyncio.create_task(self.send_response(response, send))
         self.streams.add(stream)
+        if self.is_leaving:
+            asyncio.get_running_loop().call_soon(stream.cancel)
         try:
             await stream
         except asyncio.CancelledError:
             if not self.is_leaving:
+                cut_off(receive)
                 raise
             await send({"type": "http.response.body"})
         finally:
             self.streams.remove(stream)
-            await self.hop(response.close)
+            # A client that leaves only now cancels this coroutine, which must not keep the
+            # response from being closed.
+            closing = asyncio.create_task(self.hop(response.close))
+            self.closing.add(closing)
+            closing.add_done_callback(self.closing.discard)
+            await asyncio.shield(closing)
 
     def take_leave(self) -> None:
         """End the streams, and announce with every other response that its connection ends."""
@@ -173,10 +211,15 @@ class Handler(ASGIHandler):
         return super()._get_response(request)  # type: ignore[misc, no-any-return]
 
     async def live(self, receive: Receive, send: Send) -> None:
-        """Follow the server's life: at its end, wait for the threads."""
+        """Follow the server's life: at its end, stop the background and wait for the threads."""
         await receive()
+        tasks = [asyncio.create_task(run()) for run in background]
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        for task in tasks:
+            task.cancel()
+        if self.closing:
+            await asyncio.wait(self.closing)
         await asyncio.to_thread(self.pool.shutdown)
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -219,6 +262,21 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
             raise PayloadTooLarge
         more = message["more_body"]
     return bytes(body)
+
+
+def cut_off(receive: Receive) -> None:
+    """Close a connection at once.
+
+    ASGI has no word for this, and gunicorn by itself would first wait, for as long as the client
+    likes, until it has read what was sent to it.
+    """
+    protocol = getattr(getattr(receive, "__self__", None), "protocol", None)
+    if protocol is None or protocol.transport.is_closing():
+        return
+    # Nor shall the system keep what it has not yet delivered.
+    connection: socket.socket = protocol.transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    protocol.transport.abort()
 
 
 async def drain(receive: Receive) -> None:
