@@ -12,8 +12,8 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 from django.db import Error as DatabaseError
@@ -37,8 +37,9 @@ TICK = 1.0
 KEEP_ALIVE = 15.0
 RENEW = 10.0
 SWEEP = 60.0
-# What waits for a slow reader: for so many seconds, and in so many bytes, which all streams
-# share. Who is slower than that is cut off, and may resume.
+# A reader takes so many bytes within so many seconds, and for one who is slow but not that slow
+# no more waits than so much, which all streams share. Others are cut off, and may resume.
+PIECE = 64 * 1024
 PATIENCE = 30.0
 BACKLOG = 4 * 1024 * 1024
 # Open streams of one process.
@@ -122,32 +123,34 @@ class Stream:
         self.greeting = greeting
         # Whether what the hub reads next is what this stream needs next.
         self.is_live = False
-        # Each part with the time when it came.
-        self.waiting: deque[tuple[float, bytes]] = deque()
+        self.waiting: deque[bytes] = deque()
         self.size = 0
         self.filled = asyncio.Event()
         self.task: asyncio.Task[Any] | None = None
+        self.sending_since: float | None = None
         self.is_ended = False
 
-    async def parts(self) -> AsyncIterator[bytes]:
-        """Tell what was missed, and then what the hub hands over, until something ends it."""
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """Tell it all, until something ends the stream."""
         self.task = asyncio.current_task()
         with hub.listened_by(self):
             try:
-                yield self.greeting
-                async for part in self.catch_up():
-                    yield part
-                while True:
-                    await self.filled.wait()
-                    yield self.take()
+                async for part in self.parts():
+                    for place in range(0, len(part), PIECE):
+                        self.sending_since = time.monotonic()
+                        yield part[place : place + PIECE]
+                        self.sending_since = None
             except asyncio.CancelledError:
                 if not self.is_ended:
                     raise
 
-    async def catch_up(self) -> AsyncIterator[bytes]:
-        """Read from the stream's own position to the hub's, as fast as the client does."""
+    async def parts(self) -> AsyncGenerator[bytes]:
+        """Tell what was missed, from the stream's own position; then what the hub hands over."""
+        yield self.greeting
         while self.position != hub.position:
             await hub.next_tick()
+            while self.waiting:
+                yield self.take()
             end = hub.position or self.position
             while self.position < end:
                 try:
@@ -157,26 +160,31 @@ class Stream:
                     break  # The hub says so; the next tick may find it well.
                 yield part
         self.is_live = True
+        while True:
+            await self.filled.wait()
+            yield self.take()
 
     def put(self, part: bytes) -> None:
         """Send something next; a reader for whom too much waits already is cut off."""
-        now = time.monotonic()
-        if self.waiting:
-            is_late = self.waiting[0][0] < now - PATIENCE
-            if is_late or self.size + len(part) > BACKLOG:
-                self.cancel()
-                return
-        self.waiting.append((now, part))
+        if self.waiting and self.size + len(part) > BACKLOG:
+            self.cancel()
+            return
+        self.waiting.append(part)
         self.size += len(part)
         self.filled.set()
 
     def take(self) -> bytes:
         """Return what is to be sent next."""
-        _, part = self.waiting.popleft()
+        part = self.waiting.popleft()
         self.size -= len(part)
         if not self.waiting:
             self.filled.clear()
         return part
+
+    def is_stuck(self) -> bool:
+        """Whether the client does not read."""
+        since = self.sending_since
+        return since is not None and since < time.monotonic() - PATIENCE
 
     def end(self) -> None:
         """End the stream as it should; if its client is not reading just now, cut it off."""
@@ -242,11 +250,19 @@ class Hub:
                 stream.end()
 
     async def keep_alive(self) -> None:
-        """Send comments, by which proxies and clients see that a quiet stream is not dead."""
+        """Send comments, by which proxies and clients see that a quiet stream is not dead.
+
+        Whoever does not take them is cut off.
+        """
         while True:
             await asyncio.sleep(KEEP_ALIVE)
-            if self.position:
-                self.hand_over(comment("still here", self.position))
+            for stream in list(self.streams):
+                if stream.is_stuck():
+                    stream.cancel()
+                elif stream.is_live and self.position:
+                    stream.put(comment("still here", self.position))
+                else:
+                    stream.put(b": still here\n\n")
 
     async def tick_on(self) -> None:
         """Tick; while the database is away, try again."""
@@ -311,7 +327,14 @@ class EventStream(StreamingHttpResponse):
         self.listener = stream.listener
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         content_type = f"{MEDIA_TYPE}; charset=utf-8"
-        super().__init__(stream.parts(), content_type=content_type, headers=headers)
+        self.pieces = stream.pieces()
+        super().__init__(self.pieces, content_type=content_type, headers=headers)
+
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
+        """Send it; whoever stops sending ends it at once, and not when memory is tidied up."""
+        async with aclosing(self.pieces):
+            async for piece in self.pieces:
+                yield piece
 
     def close(self) -> None:
         """Let the user open another one; without a database, in half a minute."""

@@ -61,8 +61,8 @@ async def in_thread[**P, R](function: Callable[P, R], *args: P.args, **kwargs: P
 
 def with_connection[R](function: Callable[[], R]) -> R:
     """Call a function with a database connection that is not known to be broken."""
-    drop_lost_connection()
     close_old_connections()
+    drop_lost_connection()
     return function()
 
 

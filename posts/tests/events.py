@@ -35,6 +35,7 @@ class Source:
 
     def read(self) -> list[Event]:
         """Return the events of the next part, maybe none; remember that it was the last one."""
+        assert not self.is_over
         chunk = self.wire.read_chunk()
         self.is_over = not chunk
         *blocks, self.rest = (self.rest + chunk.decode()).split("\n\n")
@@ -54,7 +55,6 @@ class Source:
         """Return at least so many events, as soon as there are."""
         events: list[Event] = []
         while len(events) < count:
-            assert not self.is_over
             events += self.read()
         return events
 

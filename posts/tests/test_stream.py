@@ -1,5 +1,6 @@
 """GET /posts/stream: by a real gunicorn, with two workers of one thread each."""
 
+import asyncio
 import random
 import signal
 import socket
@@ -17,15 +18,16 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts import tokens
+from accounts.credentials import Credential
 from accounts.models import Session, User
 from accounts.tests.factories import UserFactory
 from accounts.tokens import AccessToken
-from posts.models import Change, Listener, Mark, Post
+from posts.models import Change, Listener, Mark, Position, Post
 from posts.serializers import PublishedPostSerializer
-from posts.stream import LARGEST
+from posts.stream import LARGEST, Stream, hub
 from posts.tests.events import PATH, Event, Source, listen, refusal
 from posts.tests.factories import PostFactory
-from socialapi.tests.backends import cut_and_wait, find_named
+from socialapi.tests.backends import Door, cut_and_wait, find_named
 from socialapi.tests.live import Dial, Server, database_url, serve, wait_until
 from socialapi.tests.wire import Wire
 from votes.models import Vote
@@ -467,29 +469,53 @@ class TestLimit:
         source.wait_for_end()
 
 
-def drain(end: socket.socket) -> None:
-    """Read to the end."""
-    while end.recv(65536):
-        pass
+class Sloth:
+    """A client that asks for a stream and does not read."""
+
+    def __init__(self, server: Server, user: User, last_id: str = "0-0") -> None:
+        self.end = socket.socket()
+        self.end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.end.connect(("127.0.0.1", server.port))
+        token = tokens.log_in(user)["access_token"]
+        lines = [f"GET {PATH} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {token}"]
+        lines += [f"Last-Event-ID: {last_id}", "", ""]
+        self.end.sendall("\r\n".join(lines).encode())
+
+    def read_to_the_end(self) -> None:
+        """Wake up."""
+        with self.end:
+            while self.end.recv(65536):
+                pass
 
 
-def test_cuts_off_who_does_not_read(stream: Listen, stream_server: Server, user: User) -> None:
-    other = stream("", UserFactory.create())
-    end = socket.socket()
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    end.connect(("127.0.0.1", stream_server.port))
-    token = tokens.log_in(user)["access_token"]
-    end.sendall(
-        f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
-    )
-    wait_until(lambda: Listener.objects.count() == 2)
-    told_to_other = 0
-    while Listener.objects.filter(user=user).exists():
-        PostFactory.create_batch(50, content="x" * 40_000)
-        told_to_other += len(other.take(50))
-        assert told_to_other < 1000
-    with pytest.raises(ConnectionResetError), end:
-        drain(end)
+class TestWhoDoesNotRead:
+    """Is cut off, after no more than the system's buffers, BACKLOG and a part have been filled."""
+
+    def test_is_cut_off_when_much_happens(
+        self, stream: Listen, stream_server: Server, user: User
+    ) -> None:
+        other = stream("", UserFactory.create())
+        sloth = Sloth(stream_server, user)
+        wait_until(lambda: Listener.objects.count() == 2)
+        told_to_other = 0
+        while Listener.objects.filter(user=user).exists():
+            PostFactory.create_batch(50, content="x" * 40_000)
+            told_to_other += len(other.take(50))
+            assert told_to_other < 1000
+        with pytest.raises(ConnectionResetError):
+            sloth.read_to_the_end()
+
+    def test_is_cut_off_while_it_should_catch_up(
+        self, stream: Listen, stream_server: Server, user: User
+    ) -> None:
+        start = str(Change.objects.bounds().horizon)
+        PostFactory.create_batch(300, content="x" * 40_000)
+        sloth = Sloth(stream_server, user, start)
+        wait_until(Listener.objects.exists)
+        wait_until(lambda: not Listener.objects.exists())
+        with pytest.raises(ConnectionResetError):
+            sloth.read_to_the_end()
+        assert len(stream(start).take(300)) == 300
 
 
 def test_holds_no_thread(stream: Listen, stream_server: Server, user: User) -> None:
@@ -512,6 +538,48 @@ def test_goes_on_when_the_database_cuts_its_connections(
         cut_and_wait(find_named(stream_server.name))
         post = PostFactory.create()
         assert [source.take(1)[0].data["id"] for source in sources] == [post.pk] * 4
+
+
+def test_waits_for_the_database(user: User) -> None:
+    door = Door()
+    with serve_streams(door=door.port) as server, closing(listen(server, user)) as source:
+        source.read()
+        door.shut()
+        server.wait_for_log("The streams wait for the database")
+        post = PostFactory.create()
+        source.comments.clear()
+        while "still here" not in source.comments:
+            assert source.read() == []
+        door = Door(door.port)
+        assert source.take(1)[0].data["id"] == post.pk
+        assert server.log.count("The streams wait") == 1
+        source.close()
+    door.shut()
+
+
+def test_is_refused_by_a_process_that_has_enough(
+    as_reader: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("posts.stream.MOST", 0)
+    response = as_reader.get(PATH)
+    assert response.status_code == 503
+    assert response["Retry-After"] == "1"
+
+
+def test_ends_when_a_fault_of_ours_would_silence_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_args: object) -> None:
+        raise ValueError("a fault")
+
+    async def read_all() -> list[bytes]:
+        stream = Stream(Listener(pk=1), Credential(1), Position(1), b"Hello")
+        return [piece async for piece in stream.pieces()]
+
+    monkeypatch.setattr("posts.stream.in_thread", fail)
+    assert asyncio.run(read_all()) == [b"Hello"]
+    assert hub.task is None
+    assert "a fault" in caplog.text
 
 
 @pytest.mark.parametrize(
