@@ -1,7 +1,10 @@
 """The log of changes: what is written to it, how it is read, and how it is kept short."""
 
+from contextlib import closing
 from datetime import timedelta
+from urllib.parse import urlsplit
 
+import psycopg2
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -10,8 +13,7 @@ from accounts.tests.factories import UserFactory
 from posts import models
 from posts.models import Change, Entry, ExpiredError, Mark, Position, Post
 from posts.tests.factories import PostFactory
-
-pytestmark = pytest.mark.django_db
+from socialapi.tests.live import database_url, wait_until
 
 VOTES, CONTENT, PRESENCE = Change.Kind
 # No transaction of this server's has so high a number.
@@ -30,6 +32,7 @@ def run_sql(statement: str) -> None:
         cursor.execute(statement)
 
 
+@pytest.mark.django_db
 class TestWriting:
     def test_tells_of_what_everyone_sees(self) -> None:
         post = PostFactory.create()
@@ -99,6 +102,7 @@ def log(*changes: tuple[int, int, int]) -> None:
 START, END = Position(0), Position(9)
 
 
+@pytest.mark.django_db
 class TestReading:
     def test_gives_the_weightiest_of_each_post_where_it_was(self) -> None:
         log((1, 7, PRESENCE), (2, 8, VOTES), (3, 7, VOTES), (3, 8, CONTENT), (4, 8, VOTES))
@@ -156,6 +160,32 @@ def xids() -> list[int]:
     return list(Change.objects.order_by("xid").values_list("xid", flat=True))
 
 
+def write_elsewhere(name: str) -> psycopg2.extensions.connection:
+    """Begin a transaction in a database of the same server; whoever closes it ends it."""
+    parts = urlsplit(database_url())
+    other = psycopg2.connect(parts._replace(path=f"/{name}").geturl())
+    other.cursor().execute("SELECT pg_current_xact_id()")
+    return other
+
+
+@pytest.mark.usefixtures("committed")
+class TestTheHorizon:
+    def test_is_held_up_by_who_writes_in_this_database(self) -> None:
+        before = Change.objects.bounds()
+        with closing(write_elsewhere(connection.settings_dict["NAME"])):
+            PostFactory.create()
+            during = Change.objects.bounds()
+            assert before.horizon <= during.horizon < during.end
+        wait_until(lambda: Change.objects.bounds().horizon >= during.end)
+
+    def test_is_not_held_up_by_who_writes_in_another(self) -> None:
+        with closing(write_elsewhere("postgres")):
+            PostFactory.create()
+            end = Change.objects.bounds().end
+            wait_until(lambda: Change.objects.bounds().horizon >= end)
+
+
+@pytest.mark.django_db
 class TestSweeping:
     @pytest.fixture(autouse=True)
     def nothing(self) -> None:
@@ -173,10 +203,11 @@ class TestSweeping:
 
     def test_marks_where_the_log_is_once_a_minute(self) -> None:
         mark(1, 1.5)
+        earliest = Change.objects.bounds().horizon.xid
         Change.objects.sweep()
         Change.objects.sweep()
         assert len(marks()) == 2
-        assert marks()[1] == Change.objects.bounds().horizon.xid
+        assert earliest <= marks()[1] <= Change.objects.bounds().horizon.xid
 
     def test_removes_so_much_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(models, "SWEEP", 2)
