@@ -1,11 +1,13 @@
 """A client of the stream that does what a browser's EventSource does."""
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from accounts.models import User
 from socialapi.tests.live import Server
-from socialapi.tests.wire import Answer, Wire
+from socialapi.tests.wire import PATIENCE_SECONDS, Answer, Wire
 
 PATH = "/posts/stream"
 
@@ -53,15 +55,18 @@ class Source:
 
     def take(self, count: int) -> list[Event]:
         """Return at least so many events, as soon as there are."""
-        events: list[Event] = []
-        while len(events) < count:
-            events += self.read()
-        return events
+        return self.read_until(lambda events: len(events) >= count)
 
     def wait_for_end(self) -> list[Event]:
         """Return what is still told before the stream ends as it should."""
+        return self.read_until(lambda _: self.is_over)
+
+    def read_until(self, is_enough: Callable[[list[Event]], bool]) -> list[Event]:
+        """Return the next events, until there are enough."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         events: list[Event] = []
-        while not self.is_over:
+        while not is_enough(events):
+            assert time.monotonic() < deadline, events
             events += self.read()
         return events
 

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from threading import Barrier
 from threading import Event as Flag
 from typing import Any
+from unittest.mock import Mock
 
 import psycopg2
 import pytest
@@ -24,7 +26,7 @@ from accounts.tests.factories import UserFactory
 from accounts.tokens import AccessToken
 from posts.models import Change, Listener, Mark, Position, Post
 from posts.serializers import PublishedPostSerializer
-from posts.stream import LARGEST, Stream, hub
+from posts.stream import BACKLOG, LARGEST, Stream, hub
 from posts.tests.events import PATH, Event, Source, listen, refusal
 from posts.tests.factories import PostFactory
 from socialapi.tests.backends import Door, cut_and_wait, find_named
@@ -115,8 +117,7 @@ def test_says_hello_and_that_it_lives(stream: Listen) -> None:
     assert source.comments == ["connected"]
     first = source.last_id
     PostFactory.create(draft=True)
-    while "still here" not in source.comments:
-        assert source.read() == []
+    assert source.read_until(lambda _: "still here" in source.comments) == []
     assert source.last_id != first
 
 
@@ -152,10 +153,9 @@ class TestDrafts:
             post = PostFactory.create(content="public for a moment")
             post.edit(published=False, content="secret")
         PostFactory.create(title="last")
-        events = source.take(1)
-        while events[-1].name != "created" or events[-1].data["title"] != "last":
-            events += source.take(1)
+        events = source.read_until(lambda events: "last" in str(events))
         assert "secret" not in str(events)
+        assert "deleted" in str(events)
 
 
 def told(post: Post) -> dict[str, Any]:
@@ -174,9 +174,7 @@ def test_tells_at_most_once_in_a_tick_of_a_post(stream: Listen) -> None:
     for voter in voters:
         Vote.objects.cast(voter, post.pk)
         Post.objects.filter(pk=post.pk).update(title=f"By {voter.pk}")
-    events: list[Event] = []
-    while not events or events[-1].data["votes"] < len(voters):
-        events += source.take(1)
+    events = source.read_until(lambda told: bool(told) and told[-1].data["votes"] == len(voters))
     ticks = (time.monotonic() - began) / TICK
     assert len(events) <= ticks + 1 < 50
 
@@ -473,6 +471,20 @@ class TestLimit:
             wire.close()
         wait_until(lambda: not Listener.objects.exists())
 
+    def test_is_exact_however_many_ask_at_once(self, user: User) -> None:
+        barrier = Barrier(10, timeout=10)
+
+        def join(_number: int) -> bool:
+            connection.ensure_connection()
+            barrier.wait()
+            try:
+                return Listener.objects.join(user) is not None
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(10) as pool:
+            assert sum(pool.map(join, range(10))) == 5
+
     def test_counts_what_is_open(self, stream: Listen, user: User) -> None:
         sources = [stream() for _ in range(5)]
         assert stream().answer.status == 429
@@ -535,6 +547,15 @@ class TestWhoDoesNotRead:
         with pytest.raises(ConnectionResetError):
             sloth.read_to_the_end()
 
+    def test_is_cut_off_when_too_much_waits(self) -> None:
+        stream = Stream(Listener(pk=1), Credential(1), Position(1), b"")
+        stream.task = Mock()
+        for part in (b"1" * BACKLOG, b"2"):
+            assert not stream.task.cancel.called
+            stream.put(part)
+        assert stream.task.cancel.called
+        assert stream.size == BACKLOG
+
     def test_is_cut_off_while_it_should_catch_up(
         self, stream: Listen, stream_server: Server, user: User
     ) -> None:
@@ -580,8 +601,7 @@ def test_waits_for_the_database(user: User) -> None:
         server.wait_for_log("The streams wait for the database")
         post = PostFactory.create()
         source.comments.clear()
-        while "still here" not in source.comments:
-            assert source.read() == []
+        assert source.read_until(lambda _: "still here" in source.comments) == []
         door = Door(door.port)
         assert source.take(1)[0].data["id"] == post.pk
         assert server.log.count("The streams wait") == 1
