@@ -4,6 +4,15 @@ from django.apps import AppConfig
 
 
 class PostsConfig(AppConfig):
-    """Posts: written, listed, searched."""
+    """Posts: written, listed, searched, streamed."""
 
     name = "posts"
+
+    def ready(self) -> None:
+        """Let each server process look after the log of changes."""
+        # Models can be imported from now on.
+        from socialapi.handler import background  # noqa: PLC0415
+
+        from .stream import keep_house  # noqa: PLC0415
+
+        background.append(keep_house)

@@ -2,7 +2,9 @@
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
+    OpenApiExample,
     OpenApiParameter,
+    OpenApiResponse,
     extend_schema,
     extend_schema_view,
 )
@@ -89,4 +91,64 @@ posts = extend_schema_view(
         summary="Delete a post",
         description="Removes a post of yours, and the votes on it.",
     ),
+)
+
+LAST_EVENT_ID = OpenApiParameter(
+    "Last-Event-ID",
+    {"type": "string", "pattern": "^[0-9]{1,18}-[0-9]{1,18}$"},
+    OpenApiParameter.HEADER,
+    description="The last `id` that you have seen. Browsers send it when they connect again.",
+)
+NOT_STORED = OpenApiParameter(
+    "Cache-Control",
+    {"type": "string", "const": "no-store"},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Events are not to be stored.",
+    response=[200],
+)
+EVENTS = """retry: 1000
+: connected
+id: 7310-0
+
+event: created
+id: 7312-42
+data: {"id":42,"title":"On engines","content":"They weave algebra.","published":true,\
+"created_at":"2026-01-31T10:00:00.000000Z","updated_at":"2026-01-31T10:00:00.000000Z",\
+"owner_id":7,"owner":{"id":7,"username":"ada","created_at":"2026-01-31T09:30:00.000000Z"},\
+"votes":0}
+
+event: votes
+id: 7315-42
+data: {"id":42,"votes":3}
+
+event: deleted
+id: 7320-42
+data: {"id":42}
+
+"""
+
+stream = extend_schema(
+    operation_id="stream_posts",
+    tags=["posts"],
+    summary="Watch posts and votes",
+    description=(
+        "Server-sent events, until you leave or your token ends. `created` and `updated` bring a "
+        "published post as it is now, without `voted`; `deleted` the `id` of one that was deleted "
+        "or has become a draft; `votes` an `id` and the new count. Within a second there is one "
+        "event of a post at most, and it tells the latest. Comments every 15 seconds show that "
+        "the stream lives.\n\n"
+        "Without Last-Event-ID it begins now: connect first, then read the list. With it, it goes "
+        "on where another one stopped, nothing lost or repeated, for at least 10 minutes. After "
+        "that the first event is `reset`: read the list again. A reader that is too slow is cut "
+        "off, and may go on in the same way. 429 if you have 5 streams open."
+    ),
+    parameters=[LAST_EVENT_ID, NOT_STORED],
+    responses={
+        (200, "text/event-stream"): OpenApiResponse(
+            OpenApiTypes.STR, examples=[OpenApiExample("Events", EVENTS)]
+        ),
+        400: None,
+        429: None,
+    },
 )

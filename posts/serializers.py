@@ -37,7 +37,7 @@ class PostSerializer(serializers.ModelSerializer[Post]):
 
     class Meta:
         model = Post
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "title",
             "content",
@@ -56,3 +56,10 @@ class PostSerializer(serializers.ModelSerializer[Post]):
         if validated_data:
             instance.edit(**validated_data)
         return instance
+
+
+class PublishedPostSerializer(PostSerializer):
+    """A post as everyone sees it alike: without `voted`, which depends on who looks."""
+
+    class Meta(PostSerializer.Meta):
+        fields = tuple(name for name in PostSerializer.Meta.fields if name != "voted")

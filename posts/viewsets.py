@@ -1,19 +1,24 @@
 """The post endpoints."""
 
+from django.http.response import HttpResponseBase
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
-from rest_framework.viewsets import ModelViewSet
+from rest_framework.viewsets import ModelViewSet, ViewSet
 
 from accounts.authentication import caller
+from accounts.credentials import credential
+from socialapi.rendering import BrowsableAPIRenderer
 
 from . import fast, schema
 from .models import Post, PostQuerySet
 from .pagination import PostPagination
 from .permissions import IsOwnerOrReadOnly
 from .serializers import PostSerializer
+from .stream import EventStreamRenderer, open_stream
 
 
 @schema.posts
@@ -44,3 +49,21 @@ class PostViewSet(ModelViewSet[Post]):
         """Tell where a new post is."""
         location = reverse("post-detail", args=[data["id"]], request=self.request)
         return {"Location": location}
+
+
+class PostStreamViewSet(ViewSet):
+    """Listen to what happens to published posts."""
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        """Answer GET with events, and a browser that shows pages with a page."""
+        if self.request.method in ("GET", "HEAD"):
+            return [EventStreamRenderer(), BrowsableAPIRenderer()]
+        return super().get_renderers()
+
+    @schema.stream
+    def stream(self, request: Request) -> HttpResponseBase:
+        """Begin a stream; a page only says that there is one."""
+        if request.accepted_renderer.format == BrowsableAPIRenderer.format:
+            return Response({"message": "This is a stream of events, not a page."})
+        last_id = request.headers.get("Last-Event-ID", "")
+        return open_stream(caller(request), credential(request), last_id)

@@ -7,8 +7,11 @@ connection, and everything that only waits (bodies, slow readers, streams) stays
 """
 
 import asyncio
+import socket
+import struct
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextvars import ContextVar
 from functools import partial
 from http import HTTPMethod
 from io import BytesIO
@@ -17,7 +20,7 @@ from typing import Any
 from django.conf import settings
 from django.core import signals
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
@@ -44,6 +47,24 @@ RETRY_SECONDS = 5
 # Answered on the loop itself, so that a stuck database does not look like a dead process.
 LIVE_PATH = "/health/live"
 
+# What runs on the loop beside the requests, from the process's start to its end. Apps add theirs.
+background: list[Callable[[], Coroutine[Any, Any, None]]] = []
+# The handler of the request, or of the background, that is being run.
+current: ContextVar["Handler"] = ContextVar("current")
+
+
+async def in_thread[**P, R](function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a function that asks the database, from what runs on the loop: one hop to the pool."""
+    call = partial(function, *args, **kwargs)
+    return await current.get().pool.run(lambda: with_connection(call))  # type: ignore[no-any-return]
+
+
+def with_connection[R](function: Callable[[], R]) -> R:
+    """Call a function with a database connection that is not known to be broken."""
+    close_old_connections()
+    drop_lost_connection()
+    return function()
+
 
 class Handler(FastPath, ASGIHandler):
     """Runs each request's synchronous chain in one hop to a pool of `threads`.
@@ -58,10 +79,12 @@ class Handler(FastPath, ASGIHandler):
         self.pool = Pool(threads, "request")
         self.capacity = threads + queue
         self.streams: set[asyncio.Task[None]] = set()
+        self.closing: set[asyncio.Task[None]] = set()
         self.is_leaving = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the server's start and stop."""
+        current.set(self)
         match scope["type"]:
             case "http":
                 await self.handle(scope, receive, send)
@@ -90,23 +113,38 @@ class Handler(FastPath, ASGIHandler):
         if isinstance(response, Answer):
             await send_answer(response, send, closes=self.is_leaving)
         else:
-            await self.send_stream(response, send)
+            await self.send_stream(response, receive, send)
 
-    async def send_stream(self, response: HttpResponseBase, send: Send) -> None:
-        """Send a stream, and close it in a thread, after its last part or its client."""
+    async def send_stream(
+        self, response: StreamingHttpResponse, receive: Receive, send: Send
+    ) -> None:
+        """Send a stream, and close it in a thread, after its last part or its client.
+
+        A stream may be ended by cancelling the task that runs it: its connection is then cut off,
+        with all that the client has not read. One that begins while the process leaves is ended
+        properly, as the others were.
+        """
         if self.is_leaving:
             response["Connection"] = "close"
         stream = asyncio.create_task(self.send_response(response, send))
         self.streams.add(stream)
+        if self.is_leaving:
+            asyncio.get_running_loop().call_soon(stream.cancel)
         try:
             await stream
         except asyncio.CancelledError:
             if not self.is_leaving:
+                cut_off(receive)
                 raise
             await send({"type": "http.response.body"})
         finally:
             self.streams.remove(stream)
-            await self.pool.run(response.close)
+            # A client that leaves only now cancels this coroutine, which must not keep the
+            # response from being closed.
+            closing = asyncio.create_task(self.pool.run(response.close))
+            self.closing.add(closing)
+            closing.add_done_callback(self.closing.discard)
+            await asyncio.shield(closing)
 
     def take_leave(self) -> None:
         """End the streams, and announce with every other response that its connection ends."""
@@ -162,10 +200,15 @@ class Handler(FastPath, ASGIHandler):
         return super()._get_response(request)
 
     async def live(self, receive: Receive, send: Send) -> None:
-        """Follow the server's life: at its end, wait for the threads."""
+        """Follow the server's life: at its end, stop the background and wait for the threads."""
         await receive()
+        tasks = [asyncio.create_task(run()) for run in background]
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        for task in tasks:
+            task.cancel()
+        if self.closing:
+            await asyncio.wait(self.closing)
         await asyncio.to_thread(self.pool.shutdown)
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -217,6 +260,21 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
             raise PayloadTooLarge
         more = message["more_body"]
     return bytes(body)
+
+
+def cut_off(receive: Receive) -> None:
+    """Close a connection at once.
+
+    ASGI has no word for this, and gunicorn by itself would first wait, for as long as the client
+    likes, until it has read what was sent to it.
+    """
+    protocol = getattr(getattr(receive, "__self__", None), "protocol", None)
+    if protocol is None or protocol.transport.is_closing():
+        return
+    # Nor shall the system keep what it has not yet delivered.
+    connection: socket.socket = protocol.transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    protocol.transport.abort()
 
 
 async def drain(receive: Receive) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import dj_database_url
+from corsheaders.defaults import default_headers
 from django.utils.csp import CSP
 
 from .environment import BASE_DIR, environment
@@ -169,6 +170,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 
 CORS_ALLOWED_ORIGINS = environment.CORS_ALLOWED_ORIGINS
+# A page that resumes a stream by itself says where; EventSource need not be allowed to.
+CORS_ALLOW_HEADERS = [*default_headers, "last-event-id"]
 CORS_EXPOSE_HEADERS = [
     "ETag",
     "Link",

@@ -17,7 +17,7 @@ def casting(*conditions: object) -> SQL:
     """
     post, parameters = seen(*conditions).query.sql_with_params()
     sql = (
-        f"INSERT INTO votes_vote (user_id, post_id) SELECT %s, post.id FROM ({post}) AS post "  # noqa: S608
+        f"INSERT INTO votes_vote (user_id, post_id) SELECT %s, post.id FROM ({post}) AS post "  # noqa: S608 (Django's SQL)
         "ON CONFLICT DO NOTHING RETURNING post_id"
     )
     return sql, (USER, *parameters)
@@ -30,7 +30,7 @@ def withdrawing(*conditions: object) -> SQL:
     """
     post, parameters = seen(*conditions).query.sql_with_params()
     sql = (
-        f"WITH post AS ({post} FOR NO KEY UPDATE) "
+        f"WITH post AS ({post} FOR NO KEY UPDATE) "  # noqa: S608 (Django's SQL)
         "DELETE FROM votes_vote USING post WHERE post_id = post.id AND user_id = %s "
         "RETURNING post_id"
     )
