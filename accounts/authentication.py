@@ -12,10 +12,9 @@ from rest_framework_simplejwt.exceptions import TokenError
 from socialapi.exceptions import InvalidToken
 from socialapi.statements import Statement, identifier
 
-from .models import Session, User
+from .models import USER_COLUMNS, Session, User
 from .tokens import AccessToken
 
-USER_COLUMNS = [field.attname for field in User._meta.concrete_fields]
 CALLER = Statement(
     lambda: (
         Session.objects.open()

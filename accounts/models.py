@@ -15,6 +15,8 @@ from django.db import connection, models, transaction
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
+from socialapi.statements import Parameter, Statement, identifier
+
 USERNAME_MIN, USERNAME_MAX = 3, 30
 USERNAME_PATTERN = rf"^[A-Za-z0-9_.-]{{{USERNAME_MIN},{USERNAME_MAX}}}$"
 USERNAME_RULE = (
@@ -32,7 +34,9 @@ class UserManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, email: str | None) -> User:
         """Return the user of an email, in any case; raises User.DoesNotExist. One query."""
-        return self.alias(lower_email=Lower("email")).get(lower_email=Lower(models.Value(email)))
+        for row in BY_EMAIL.rows(email=email):
+            return User.from_db("default", USER_COLUMNS, row)
+        raise User.DoesNotExist
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """Insert a user; raises IntegrityError naming the constraint of what is taken."""
@@ -113,6 +117,38 @@ class User(AbstractBaseUser, PermissionsMixin):
         self.save(update_fields=["is_active"])
 
 
+USER_COLUMNS = [field.attname for field in User._meta.concrete_fields]
+BY_EMAIL = Statement(
+    lambda: (
+        User.objects.alias(lower_email=Lower("email"))
+        .filter(lower_email=Lower(Parameter("email", models.TextField())))
+        .values_list(*USER_COLUMNS)
+    )
+)
+# What would end the user's sessions waits for this one, or has been seen by it.
+START_SESSION = Statement(
+    lambda: (
+        """
+        WITH unchanged AS (
+            SELECT id FROM accounts_user WHERE id = %s AND password = %s AND is_active
+            FOR NO KEY UPDATE
+        ), expired AS (
+            DELETE FROM accounts_session WHERE user_id = %s AND expires_at < now()
+        )
+        INSERT INTO accounts_session (user_id, refresh_id, expires_at)
+        SELECT id, %s, %s FROM unchanged RETURNING id
+        """,
+        (
+            identifier("user"),
+            Parameter("password", models.TextField()),
+            identifier("user"),
+            Parameter("refresh_id", models.UUIDField()),
+            Parameter("expires_at", models.DateTimeField()),
+        ),
+    )
+)
+
+
 class SessionQuerySet(models.QuerySet["Session"]):
     """Sessions by what they are good for."""
 
@@ -127,14 +163,14 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def start(self, user: User) -> Session:
         """Insert a session for a login, and forget those of the user that have expired.
 
-        Raises User.DoesNotExist if the user was suspended or deleted, or the password changed,
-        since it was read: what ended the other sessions then could not end this one.
+        One query. Raises User.DoesNotExist if the user was suspended or deleted, or the password
+        changed, since it was read: what ended the other sessions then could not end this one.
         """
-        unchanged = {"pk": user.pk, "password": user.password, "is_active": True}
-        with transaction.atomic():
-            User.objects.select_for_update(no_key=True).only("pk").get(**unchanged)
-            self.filter(user=user, expires_at__lt=Now()).delete()
-            return self.create(user=user, expires_at=timezone.now() + settings.SESSION_LIFETIME)
+        session = Session(user=user, expires_at=timezone.now() + settings.SESSION_LIFETIME)
+        values = {"refresh_id": session.refresh_id, "expires_at": session.expires_at}
+        for (session.pk,) in START_SESSION.rows(user=user.pk, password=user.password, **values):
+            return session
+        raise User.DoesNotExist
 
 
 class Session(models.Model):
