@@ -1,5 +1,6 @@
 """The list's query parameters, validated like a body, and its pages."""
 
+import re
 from typing import Any
 
 from django.db.models import TextField
@@ -12,6 +13,8 @@ from socialapi.statements import Parameter, identifier
 
 from .models import Post, PostQuerySet
 
+# https://www.postgresql.org/docs/current/pgtrgm.html
+TRIGRAM = re.compile(r"\w{3}")
 COLUMNS = (
     "id",
     "title",
@@ -64,15 +67,25 @@ class PostPagination(KeysetPagination):
     model = Post
     columns = COLUMNS
     parameters = {"owner": identifier("owner"), "search": Parameter("search", TextField())}
-    decisive = {"search"}
+    paths = {"top": {"vote_count": "rank__vote_count", "id": "rank__post_id"}}
 
     @classmethod
-    def select(cls, asked: dict[str, Any]) -> PostQuerySet:
-        """Return what everyone may see, or the user's drafts."""
-        posts = Post.objects.all()
-        posts = posts.published() if asked["published"] else posts.drafts_of(asked["user"])
+    def is_narrow(cls, values: dict[str, Any]) -> bool:
+        """Whether a text is searched for that has a trigram in it."""
+        return TRIGRAM.search(values.get("search", "")) is not None
+
+    @classmethod
+    def select(cls, asked: dict[str, Any], *, is_ordered: bool) -> PostQuerySet:
+        """Return what everyone may see, or the user's drafts.
+
+        The order by votes is read from the ranks, and so are the conditions on it.
+        """
+        place = "rank__" if is_ordered and asked["sort"] == "top" else ""
+        posts = Post.objects.filter(**{f"{place}published": asked["published"]})
+        if not asked["published"]:
+            posts = posts.filter(**{f"{place}owner_id": asked["user"]})
         if "owner" in asked:
-            posts = posts.filter(owner=asked["owner"])
+            posts = posts.filter(**{f"{place}owner_id": asked["owner"]})
         if "search" in asked:
             posts = posts.matching(asked["search"])
         return posts

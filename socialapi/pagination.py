@@ -17,7 +17,7 @@ import orjson
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import BigIntegerField, F, Model, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models.expressions import OrderBy, RawSQL
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.http import HttpRequest, QueryDict
 from django.template.loader import render_to_string
@@ -28,15 +28,23 @@ from rest_framework.pagination import BasePagination
 
 from .fields import IntegerField, StringField
 from .network import absolute_uri
-from .statements import Parameter, Row, Statement, identifier
+from .statements import SQL, Parameter, Row, Statement, identifier
 
 type Order = tuple[str, ...]
+type Names = tuple[str, ...]
+type Shape = tuple[tuple[str, Any], ...]
+type Kind = tuple[Shape, Names, bool | None]
+type Ordered = tuple[QuerySet[Any, Any], list[OrderBy], dict[str, Any]]
 
 LIMIT_DEFAULT, LIMIT_MAX = 10, 100
 # How many rows are read, so that a hundred limits do not make a hundred statements.
 SIZES = (11, 21, 51, LIMIT_MAX + 1)
 SKIP_MAX = 10_000
 COLUMN_MAX = 2**63 - 1
+# So many rows are found and sorted sooner than they are met in order, in most tables.
+FEW = 1000
+# The questions that had more; as many as that.
+with_many: set[tuple[Any, ...]] = set()
 # What a cursor stands for.
 REPLACED = {"cursor", "skip"}
 BAD_CURSOR = "This cursor was not made here, or for another sort."
@@ -137,6 +145,13 @@ def names_of(order: Order) -> list[str]:
     return [column.removeprefix("-") for column in order]
 
 
+def remember_many(question: tuple[Any, ...]) -> None:
+    """Do not look for few rows again where there were many."""
+    if len(with_many) >= FEW:
+        with_many.clear()
+    with_many.add(question)
+
+
 @dataclass(frozen=True)
 class Asked:
     """What a query string asks of a list.
@@ -146,7 +161,7 @@ class Asked:
 
     sort: str
     order: Order
-    shape: tuple[tuple[str, Any], ...]
+    shape: Shape
     values: dict[str, Any]
     cursor: Cursor | None
     skip: int
@@ -166,18 +181,26 @@ class KeysetPagination(BasePagination):
     columns: ClassVar[tuple[str, ...]]
     # The query parameters that are values.
     parameters: ClassVar[dict[str, Parameter]]
-    # Those that decide which plan is good.
-    decisive: ClassVar[set[str]]
+    # Where an order has its index in another table: the columns there, by the order's name.
+    paths: ClassVar[dict[str, dict[str, str]]] = {}
     template = "rest_framework/pagination/previous_and_next.html"
 
     @classmethod
-    def select(cls, asked: dict[str, Any]) -> QuerySet[Any, Any]:
-        """Return the rows that were asked for, and that the user may see."""
+    def select(cls, asked: dict[str, Any], *, is_ordered: bool) -> QuerySet[Any, Any]:
+        """Return the rows that were asked for, and that the user may see.
+
+        `is_ordered` tells that they are to be found in their order, by `paths`.
+        """
         raise NotImplementedError
 
     @classmethod
     def show(cls, rows: QuerySet[Any, Any], asked: dict[str, Any]) -> QuerySet[Any, Any]:
         """Return rows with all that is shown of them."""
+        raise NotImplementedError
+
+    @classmethod
+    def is_narrow(cls, values: dict[str, Any]) -> bool:
+        """Whether values may leave few rows, and be looked up in an index that has no order."""
         raise NotImplementedError
 
     def read_page(self, request: HttpRequest, **known: Any) -> list[Row]:
@@ -229,40 +252,99 @@ class KeysetPagination(BasePagination):
 
     def read_rows(self, known: dict[str, Any]) -> list[Row]:
         """Return the rows after the cursor, nearest first, and one more than the page has."""
-        asked, limit = self.asked, self.asked.limit + 1
+        asked, size = self.asked, next(size for size in SIZES if size > self.asked.limit)
         values = asked.values | known
         names = (*known, *(name for name in asked.values if name in self.parameters))
-        backward = asked.cursor.backward if asked.cursor else None
-        if not asked.skip and self.decisive.isdisjoint(values):
-            size = next(size for size in SIZES if size >= limit)
-            return self.statement(asked.shape, names, backward, size).rows(**values)
-        # Which rows is planned anew, and soon, since that is all that this statement looks for.
-        which = self.statement(asked.shape, names, backward)
-        ids = [pk for (pk,) in which.rows_planned_anew(limit=limit, offset=asked.skip, **values)]
-        place = {pk: number for number, pk in enumerate(ids)}
-        rows = self.statement_of_ids(tuple(known)).rows(ids=ids, **known) if ids else []
+        kind = (asked.shape, names, asked.cursor.backward if asked.cursor else None)
+        is_narrow = self.is_narrow(asked.values)
+        if not (asked.skip or is_narrow):
+            return self.statement(*kind, size).rows(**values)
+        question = (kind, *asked.values.values())
+        if is_narrow and not asked.skip and question not in with_many:
+            rows = self.statement_of_few(*kind, size).rows(**values)
+            if rows or self.statement_of_count(*kind).rows(**values)[0][0] <= FEW:
+                return rows
+            remember_many(question)
+        return self.read_planned(kind, values, known)
+
+    def read_planned(self, kind: Kind, values: dict[str, Any], known: dict[str, Any]) -> list[Row]:
+        """Return rows where no plan is good for all values. Two queries.
+
+        The first finds out which rows, and is quickly planned anew since it does nothing else.
+        """
+        which, limit = self.statement(*kind), self.asked.limit + 1
+        ids = which.rows_planned_anew(limit=limit, offset=self.asked.skip, **values)
+        place = {pk: number for number, (pk,) in enumerate(ids)}
+        rows = self.statement_of_ids(tuple(known)).rows(ids=list(place), **known) if ids else []
         return sorted(rows, key=lambda row: place[row[0]])
+
+    @classmethod
+    def find(
+        cls, shape: Shape, names: Names, backward: bool | None, *, is_ordered: bool
+    ) -> Ordered:
+        """Return the rows of a list, what they are ordered by, and the values as parameters."""
+        asked = dict(shape) | cls.name_parameters(names)
+        order = cls.query_class.orders[asked["sort"]]
+        paths = cls.paths.get(asked["sort"], {}) if is_ordered else {}
+        places = [F(paths.get(name, name)) for name in names_of(order)]
+        rows = cls.select(asked, is_ordered=is_ordered)
+        if backward is not None:
+            rows = rows.filter(cls.beyond(order, places, backward=backward))
+        descending = order[0].startswith("-") is not bool(backward)
+        return rows, [p.desc() if descending else p.asc() for p in places], asked
 
     @classmethod
     @cache
     def statement(
-        cls,
-        shape: tuple[tuple[str, Any], ...],
-        names: tuple[str, ...],
-        backward: bool | None,
-        size: int | None = None,
+        cls, shape: Shape, names: Names, backward: bool | None, size: int | None = None
     ) -> Statement:
         """Return the statement for `size` rows of a list, or for the ids of all rows."""
-        asked = dict(shape) | cls.name_parameters(names)
-        order = cls.query_class.orders[asked["sort"]]
-        rows = cls.select(asked).order_by(*order)
-        if backward is not None:
-            rows = rows.filter(cls.beyond(order, backward=backward))
-        if backward:
-            rows = rows.reverse()
+        rows, order, asked = cls.find(shape, names, backward, is_ordered=True)
         if size is None:
-            return Statement(lambda: rows.values_list("id"))
-        return Statement(lambda: cls.show(rows, asked).values_list(*cls.columns)[:size])
+            return Statement(lambda: rows.order_by(*order).values_list("id"))
+        shown = cls.show(rows.order_by(*order), asked)
+        return Statement(lambda: shown.values_list(*cls.columns)[:size])
+
+    @classmethod
+    @cache
+    def statement_of_few(
+        cls, shape: Shape, names: Names, backward: bool | None, size: int
+    ) -> Statement:
+        """Return the statement for `size` rows of a list that has a few, in whatever order.
+
+        It finds them all and sorts them, and returns nothing if there are more than FEW. A plan
+        for reading them in order would be a gamble on how far apart they are.
+        """
+        rows, order, asked = cls.find(shape, names, backward, is_ordered=False)
+
+        def build() -> SQL:
+            keys = [f"key{number}" for number in range(len(order))]
+            found = rows.values_list("id", *(place.expression for place in order))
+            text, values = found[: FEW + 1].query.sql_with_params()
+            direction = "DESC" if order[0].descending else "ASC"
+            ids = (
+                "SELECT id FROM found WHERE (SELECT count(*) FROM found) <= %s ORDER BY "  # noqa: S608
+                f"{', '.join(f'{key} {direction}' for key in keys)} LIMIT {size}"
+            )
+            chosen = RawSQL(ids, [FEW])  # noqa: S611 (of names and numbers of ours)
+            few = cls.model._default_manager.filter(pk__in=chosen).order_by(*order)
+            page, others = cls.show(few, asked).values_list(*cls.columns).query.sql_with_params()
+            columns = ", ".join(["id", *keys])
+            return f"WITH found ({columns}) AS MATERIALIZED ({text}) {page}", (*values, *others)
+
+        return Statement(build)
+
+    @classmethod
+    @cache
+    def statement_of_count(cls, shape: Shape, names: Names, backward: bool | None) -> Statement:
+        """Return the statement that counts the rows of a list, up to one more than FEW."""
+        rows, _order, _asked = cls.find(shape, names, backward, is_ordered=False)
+
+        def build() -> SQL:
+            text, values = rows.values_list("id")[: FEW + 1].query.sql_with_params()
+            return f"SELECT count(*) FROM ({text}) AS found", values  # noqa: S608
+
+        return Statement(build)
 
     @classmethod
     @cache
@@ -279,13 +361,15 @@ class KeysetPagination(BasePagination):
         return {name: cls.parameters.get(name) or identifier(name) for name in names}
 
     @classmethod
-    def beyond(cls, order: Order, *, backward: bool) -> TupleGreaterThan | TupleLessThan:
+    def beyond(
+        cls, order: Order, places: list[F], *, backward: bool
+    ) -> TupleGreaterThan | TupleLessThan:
         """Return the condition for the rows on the far side of a cursor."""
         names = names_of(order)
         fields = map(cls.model._meta.get_field, names)
         values = map(Parameter, map("after_{}".format, names), fields)
         lookup = TupleGreaterThan if goes_up(order, backward=backward) else TupleLessThan
-        return lookup(Tuple(*map(F, names)), tuple(values))
+        return lookup(Tuple(*places), tuple(values))
 
     def link(self, row: Row | None, *, backward: bool) -> str:
         """Return the link to the rows on one side of a row, or of the cursor if it had none."""

@@ -74,10 +74,11 @@ class Statement:
 
     @cached_property
     def prepare(self) -> str:
-        """SQL that prepares it."""
+        """SQL that prepares it, to be planned once, for no values in particular."""
         text, types = self.compiled
         signature = f" ({', '.join(types.values())})" if types else ""
-        return f"PREPARE {self.name}{signature} AS {text}"
+        mode = "SET plan_cache_mode = force_generic_plan"
+        return f"{mode}; PREPARE {self.name}{signature} AS {text}"
 
     @cached_property
     def execute(self) -> str:
@@ -94,10 +95,10 @@ class Statement:
     def rows(self, **values: Any) -> list[Row]:
         """Run it as a prepared statement, and return all rows. One round trip.
 
-        From its sixth time on a connection it is not planned any more, so the plan has to be good
-        for all values (https://www.postgresql.org/docs/current/sql-prepare.html). The name tells
-        the text, so it does no harm to meet a connection that somebody else prepared, or nobody,
-        as behind PgBouncer.
+        It is planned once for each connection, so the plan has to be good for all values
+        (https://www.postgresql.org/docs/current/sql-prepare.html). The name tells the text, so it
+        does no harm to meet a connection that somebody else prepared, or nobody, as behind
+        PgBouncer.
         """
         if is_beyond_columns(values):
             return []

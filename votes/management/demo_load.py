@@ -89,7 +89,7 @@ class DemoData:
         shown = tqdm(rows, name, total, unit="", unit_scale=True, disable=self.quiet)
         with connection.cursor() as cursor:
             cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)", CSVFile(shown))
-            cursor.execute(f"ANALYZE {table}")
+            cursor.execute(f"ANALYZE {table}, posts_postrank")
 
 
 class CSVFile:

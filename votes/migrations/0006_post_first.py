@@ -11,7 +11,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0005_owner_indexes"),
+        ("posts", "0005_rank"),
         ("votes", "0005_log_counts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
