@@ -7,7 +7,7 @@ from accounts.fast import caller_ids, is_open
 from socialapi.fast import Answer, json_answer, read_body
 from socialapi.statements import Statement
 
-from .queries import casting, withdrawing
+from .queries import casting, turn, withdrawing
 from .serializers import VoteSerializer
 
 CAST = Statement(lambda: casting(is_open()))
@@ -18,9 +18,10 @@ def vote(request: HttpRequest) -> Answer | None:
     """Answer `POST /vote`."""
     post_id, adds = read_body(request, VoteSerializer).values()
     statement, message = (CAST, "Vote added.") if adds else (WITHDRAW, "Vote removed.")
-    if statement.rows(pk=post_id, **caller_ids(request)):
-        return json_answer({"message": message}, HTTP_201_CREATED)
-    return None
+    caller = caller_ids(request)
+    with turn(post_id):
+        rows = statement.rows(pk=post_id, **caller)
+    return json_answer({"message": message}, HTTP_201_CREATED) if rows else None
 
 
 ACTIONS = {"create": vote}

@@ -10,7 +10,7 @@ from accounts.models import User
 from posts.models import Post, PostQuerySet
 from socialapi.statements import Statement
 
-from .queries import casting, withdrawing
+from .queries import casting, turn, withdrawing
 
 CAST, WITHDRAW = Statement(casting), Statement(withdrawing)
 
@@ -30,7 +30,8 @@ class VoteQuerySet(models.QuerySet["Vote"]):
         Raises Post.DoesNotExist if there is no such post that the user may see.
         """
         try:
-            is_new = bool(CAST.rows(user=user.pk, pk=post_id))
+            with turn(post_id):
+                is_new = bool(CAST.rows(user=user.pk, pk=post_id))
         except IntegrityError:
             # The post, or the user, was deleted in this very moment.
             raise Post.DoesNotExist from None
@@ -43,7 +44,8 @@ class VoteQuerySet(models.QuerySet["Vote"]):
 
         Raises Post.DoesNotExist if there is no such post that the user may see.
         """
-        was_there = bool(WITHDRAW.rows(user=user.pk, pk=post_id))
+        with turn(post_id):
+            was_there = bool(WITHDRAW.rows(user=user.pk, pk=post_id))
         if not was_there:
             check_sight(user, post_id)
         return was_there

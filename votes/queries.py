@@ -1,5 +1,7 @@
 """The statements that add votes and remove them. Their rows tell what they did."""
 
+from threading import Lock
+
 from django.db.models import QuerySet
 
 from posts.models import Post
@@ -8,6 +10,17 @@ from socialapi.statements import Parameter, identifier
 type SQL = tuple[str, tuple[Parameter, ...]]
 
 USER, PK = identifier("user"), identifier("pk")
+# See `turn`.
+turns = [Lock() for _ in range(256)]
+
+
+def turn(post_id: int) -> Lock:
+    """Return what a vote on a post holds while its statement runs, to be the only one here.
+
+    Votes on one post have to wait for each other's commit. They may do so in PostgreSQL, but the
+    more of them wait there, the longer each takes: eight at a time are half as fast as one.
+    """
+    return turns[post_id % len(turns)]
 
 
 def casting(*conditions: object) -> SQL:
