@@ -40,7 +40,8 @@ def bearer_token(request: HttpRequest) -> AccessToken | None:
     Whether it is still good is for the database to say. Raises InvalidToken for one that was not
     made here, or has expired.
     """
-    scheme, _, text = get_authorization_header(request).strip().partition(b" ")
+    header = get_authorization_header(request)  # type: ignore[arg-type]
+    scheme, _, text = header.strip().partition(b" ")
     if scheme.lower() != b"bearer":
         return None
     try:

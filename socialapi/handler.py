@@ -76,9 +76,9 @@ class Handler(FastPath, ASGIHandler):
         try:
             body = await read_body(scope, receive)
         except APIException as error:
-            response = self.refuse(scope, error)
+            refusal = self.refuse(scope, error)
             # What the client still sends is not the next request.
-            await send_answer(response, send, closes=True)
+            await send_answer(refusal, send, closes=True)
             await drain(receive)
             return
         if scope["path"].rstrip("/") == LIVE_PATH:
@@ -159,7 +159,8 @@ class Handler(FastPath, ASGIHandler):
             if known is None:
                 raise refusal
             return problem_response(request, known)
-        return super()._get_response(request)
+        response: HttpResponseBase = super()._get_response(request)
+        return response
 
     async def live(self, receive: Receive, send: Send) -> None:
         """Follow the server's life: at its end, wait for the threads."""
@@ -183,7 +184,7 @@ def complete(request: HttpRequest, response: HttpResponseBase) -> Answer:
     headers = [(name.encode(), value.encode("latin1")) for name, value in response.items()]
     headers += [(b"Set-Cookie", c.OutputString().encode()) for c in response.cookies.values()]
     is_head = request.method == HTTPMethod.HEAD
-    body = b"" if is_head else b"".join(response)  # type: ignore[call-overload]
+    body = b"" if is_head else b"".join(response)
     response.close()
     is_lost = getattr(response, "database_lost", False)
     return Answer(response.status_code, headers, body, is_lost)

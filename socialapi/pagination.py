@@ -175,7 +175,7 @@ class KeysetPagination(BasePagination):
         raise NotImplementedError
 
     @classmethod
-    def show(cls, rows: QuerySet[Any, Any], asked: dict[str, Any]) -> QuerySet[Any, Any]:
+    def show(cls, rows: Any, asked: dict[str, Any]) -> QuerySet[Any, Any]:
         """Return rows with all that is shown of them."""
         raise NotImplementedError
 

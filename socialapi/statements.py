@@ -127,12 +127,12 @@ def fetch(connection: BaseDatabaseWrapper, text: str, values: dict[str, Any]) ->
     if connection.queries_logged or connection.execute_wrappers:
         with connection.cursor() as cursor:
             cursor.execute(text, values)
-            return cursor.fetchall()
+            return list(cursor.fetchall())
     # Django's cursor would cost as much again as psycopg2's.
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
         cursor.execute(inline(connection.connection, text, values))
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def inline(connection: Any, text: str, values: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ def withdrawing(*conditions: object) -> SQL:
     """
     post, parameters = seen(*conditions).query.sql_with_params()
     sql = (
-        f"WITH post AS ({post} FOR NO KEY UPDATE) "
+        f"WITH post AS ({post} FOR NO KEY UPDATE) "  # noqa: S608
         "DELETE FROM votes_vote USING post WHERE post_id = post.id AND user_id = %s "
         "RETURNING post_id"
     )
