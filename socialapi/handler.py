@@ -17,14 +17,12 @@ from typing import Any
 from django.conf import settings
 from django.core import signals
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 from rest_framework.exceptions import APIException, ParseError
 
 from .database import drop_lost_connection
-from .errors import problem_response, to_api_exception
 from .exceptions import PayloadTooLarge, ServiceUnavailable
 from .fast import Answer, FastPath
 from .pool import Pool
@@ -133,11 +131,8 @@ class Handler(FastPath, ASGIHandler):
             request = ASGIRequest(scope, BytesIO(body))
         except UnicodeDecodeError:
             return self.refuse(scope, ParseError("The query string is not UTF-8."))
-        try:
-            if answer := self.answer(request):
-                return answer
-        except (DatabaseError, InterfaceError) as error:
-            request.refusal = error  # type: ignore[attr-defined]
+        if answer := self.answer(request):
+            return answer
         signals.request_started.send(sender=self.__class__, scope=scope)
         # A body that came in chunks has no length of its own, and DRF would not read it.
         request.META["CONTENT_LENGTH"] = str(len(body))
@@ -151,16 +146,6 @@ class Handler(FastPath, ASGIHandler):
         request = ASGIRequest(scope | {"query_string": b""}, BytesIO())
         request.refusal = error  # type: ignore[attr-defined]
         return complete(request, self.get_response(request))
-
-    def _get_response(self, request: HttpRequest) -> HttpResponseBase:
-        """Django's innermost step: a refused request has no view."""
-        if refusal := getattr(request, "refusal", None):
-            known = to_api_exception(refusal)
-            if known is None:
-                raise refusal
-            return problem_response(request, known)
-        response: HttpResponseBase = super()._get_response(request)
-        return response
 
     async def live(self, receive: Receive, send: Send) -> None:
         """Follow the server's life: at its end, wait for the threads."""

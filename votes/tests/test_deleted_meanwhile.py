@@ -13,6 +13,7 @@ from accounts.tests.factories import UserFactory
 from conftest import ClientFor
 from posts.models import Post
 from posts.tests.factories import PostFactory
+from socialapi.tests.client import LONG_WAY
 
 BODY = {"title": "T", "content": "C"}
 # Somebody waits for the end of this very transaction.
@@ -48,6 +49,14 @@ def author(committed: None) -> User:
     return UserFactory.create()
 
 
+@pytest.fixture(params=[{}, LONG_WAY], ids=["fast", "the long way"])
+def client(author: User, client_for: ClientFor, request: pytest.FixtureRequest) -> APIClient:
+    """A client of the author's, that takes one way or the other."""
+    client = client_for(author)
+    client.defaults |= {f"HTTP_{name.upper()}": value for name, value in request.param.items()}
+    return client
+
+
 @pytest.mark.parametrize(
     ("method", "address", "body"),
     [
@@ -59,12 +68,11 @@ def author(committed: None) -> User:
     ],
 )
 def test_find_no_post(
-    author: User, client_for: ClientFor, method: str, address: str, body: dict[str, Any] | None
+    author: User, client: APIClient, method: str, address: str, body: dict[str, Any] | None
 ) -> None:
     post = PostFactory.create(owner=author)
     if body and "post_id" in body:
         body = body | {"post_id": post.pk}
-    client = client_for(author)
 
     response = send_during_deletion(post, client, method, address.format(post.pk), body)
 
@@ -72,9 +80,7 @@ def test_find_no_post(
     assert not Post.objects.exists()
 
 
-def test_of_a_user_who_is_gone_are_refused(author: User, client_for: ClientFor) -> None:
-    client = client_for(author)
-
+def test_of_a_user_who_is_gone_are_refused(author: User, client: APIClient) -> None:
     response = send_during_deletion(author, client, "post", "/posts", BODY)
 
     assert response.status_code == 401
