@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import NotSupportedError, ProgrammingError, connections
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BigAutoField, QuerySet, Value
 from psycopg2.errors import (
@@ -127,7 +127,7 @@ class Statement:
         """
         try:
             return fetch(connection, text, values)
-        except (NotSupportedError, ProgrammingError) as error:
+        except DatabaseError as error:
             match error.__cause__:
                 case InvalidSqlStatementName():
                     text = self.prepare
