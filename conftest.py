@@ -15,6 +15,7 @@ from accounts.tests.factories import UserFactory
 from posts.models import Post
 from posts.tests.factories import PostFactory
 from socialapi.moderators import GROUP
+from socialapi.tests.client import APIClient as FastClient
 
 # The `server` of the tests that need a real one.
 pytest_plugins = ["socialapi.tests.live"]
@@ -25,7 +26,7 @@ type ClientFor = Callable[[User], APIClient]
 @pytest.fixture
 def anonymous() -> APIClient:
     """A client without a token."""
-    return APIClient()
+    return FastClient()
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def client_for() -> ClientFor:
     """Make a client that has logged in as a user."""
 
     def log_in(user: User) -> APIClient:
-        client = APIClient()
+        client = FastClient()
         token = tokens.log_in(user)["access_token"]
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
         return client

@@ -45,9 +45,6 @@ def post_worker_init(worker: Any) -> None:
     gunicorn alone would close some right after a response that did not say so, and lose the
     request that the client sends next.
     """
-    # What is there now stays, and need not be looked through for garbage again and again.
-    gc.collect()
-    gc.freeze()
 
     def leave() -> None:
         worker.asgi.take_leave()
@@ -63,3 +60,6 @@ def post_worker_init(worker: Any) -> None:
     worker.loop.add_signal_handler(signal.SIGTERM, leave)
     # Connections that stay idle are closed by force after this, which has to be before the kill.
     worker.cfg.set("graceful_timeout", 5)
+    # What is there now stays, and need not be looked through for garbage again and again.
+    gc.collect()
+    gc.freeze()

@@ -13,6 +13,7 @@ from django.db.models.functions import Cast, Length, Now, Upper
 from django.db.models.lookups import LessThanOrEqual
 
 from accounts.models import User
+from socialapi.statements import Parameter
 
 TITLE_MAX = 300
 CONTENT_MAX = 40_000
@@ -31,17 +32,20 @@ LEASE = timedelta(seconds=30)
 
 
 class PostQuerySet(models.QuerySet["Post"]):
-    """Posts by who may see them, and in the form that the API shows."""
+    """Posts by who may see them, and in the form that the API shows.
+
+    A user may also be the parameter of a statement.
+    """
 
     def published(self) -> PostQuerySet:
         """What everyone may see."""
         return self.filter(published=True)
 
-    def drafts_of(self, user: User) -> PostQuerySet:
+    def drafts_of(self, user: User | Parameter) -> PostQuerySet:
         """What only its author may see, for the author."""
         return self.filter(published=False, owner=user)
 
-    def visible_to(self, user: User) -> PostQuerySet:
+    def visible_to(self, user: User | Parameter) -> PostQuerySet:
         """What is published, and the user's own drafts."""
         return self.filter(Q(published=True) | Q(owner=user))
 
@@ -52,7 +56,7 @@ class PostQuerySet(models.QuerySet["Post"]):
         """
         return self.filter(title__icontains=text)
 
-    def seen_by(self, user: User) -> PostQuerySet:
+    def seen_by(self, user: User | Parameter) -> PostQuerySet:
         """What the API shows, in one query.
 
         A post's own columns, its owner's `id`, `username` and `created_at`, and `voted`: whether

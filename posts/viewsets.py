@@ -1,5 +1,7 @@
 """The post endpoints."""
 
+from typing import cast
+
 from django.http.response import HttpResponseBase
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer
@@ -33,8 +35,9 @@ class PostViewSet(ModelViewSet[Post]):
 
     def list(self, request: Request) -> Response:
         """Answer with a page."""
-        rows = self.paginator.read_page(request, user=caller(request).pk)
-        return Response(self.paginator.wrap([fast.represent(row) for row in rows]))
+        page = cast(PostPagination, self.paginator)
+        rows = page.read_page(request, user=caller(request).pk)
+        return Response(page.wrap([fast.represent(row) for row in rows]))
 
     def get_queryset(self) -> PostQuerySet:
         """What the caller may see."""

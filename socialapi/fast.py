@@ -3,6 +3,7 @@
 A viewset names functions in `fast` for some of its actions, each of which takes the request and
 the URL's arguments. One that returns an `Answer` has answered, without middleware and DRF. One
 that returns None or raises an APIException leaves the request to them, and has changed nothing.
+One that the database fails is refused, since nobody knows what has changed.
 So these functions know success alone; why something is refused, and how a page looks, is said in
 one place.
 """
@@ -11,17 +12,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
 from functools import cache, lru_cache
+from http import HTTPMethod
 from io import BytesIO
 from typing import Any, NamedTuple
 
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.base import BaseHandler
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
-from rest_framework.exceptions import APIException, UnsupportedMediaType
+from rest_framework.exceptions import APIException, NotFound, UnsupportedMediaType
 from rest_framework.serializers import Serializer
 
 from .browsers import is_client
+from .errors import problem_response, to_api_exception
 from .parsing import JSONParser
 from .rendering import JSONRenderer, to_json
 
@@ -29,6 +33,10 @@ type Headers = list[tuple[bytes, bytes]]
 type Fast = Callable[..., Answer | None]
 
 JSON = JSONRenderer.media_type
+# What programs send that take JSON, axios the last. Of any other `Accept`, DRF is the judge.
+ACCEPTS = {"*/*", JSON, f"{JSON}, text/plain, */*"}
+# No id has more digits, and Python reads no number that has thousands.
+ID_DIGITS = 19
 # How many kinds of answers are remembered: one for each view, scheme and Origin.
 KINDS = 1024
 # Hosts that have been checked; with a domain of ours allowed there may be any number.
@@ -51,8 +59,10 @@ def json_answer(data: Any, status: int = 200, **headers: str) -> Answer:
 
 
 def read_id(text: str) -> int:
-    """Return the id in a URL; too many digits make one that nothing has, in a short time."""
-    return int(text[:20])
+    """Return the id in a URL; raises NotFound for too many digits, which may begin with zeros."""
+    if len(text) > ID_DIGITS:
+        raise NotFound
+    return int(text)
 
 
 def read_body(request: HttpRequest, serializer_class: type[Serializer[Any]]) -> dict[str, Any]:
@@ -95,29 +105,33 @@ class FastPath(BaseHandler):
     def answer(self, request: HttpRequest) -> Answer | None:
         """Return the answer of the fast path, or None if the request has to take the long way.
 
-        Raises what the database raises.
+        What the database raised is then the request's `refusal`.
         """
-        if not is_client(request):
+        if not (is_client(request) and request.META.get("HTTP_ACCEPT", "*/*") in ACCEPTS):
             return None
         try:
             check_host(request)
             view, _, arguments = find_view(request.path_info)
-        except (DisallowedHost, Resolver404):
+        except (SuspiciousOperation, Resolver404):
             return None
         fast = self.find(view, str(request.method))
         headers = fast and self.common_headers(request, view)
         if fast is None or headers is None:
             return None
-        with suppress(APIException):
-            if answer := fast(request, **arguments):
-                length = (b"Content-Length", b"%d" % len(answer.body))
-                return answer._replace(headers=[*headers, length, *answer.headers])
+        try:
+            with suppress(APIException, SuspiciousOperation):
+                if answer := fast(request, **arguments):
+                    length = (b"Content-Length", b"%d" % len(answer.body))
+                    return answer._replace(headers=[*headers, length, *answer.headers])
+        except (DatabaseError, InterfaceError) as error:
+            request.refusal = error  # type: ignore[attr-defined]
         return None
 
     def find(self, view: Any, method: str) -> Fast | None:
         """Return the function for a method of a view, if there is one."""
         viewset = getattr(view, "cls", None)
-        if viewset is None or not hasattr(viewset, "fast"):
+        # To DRF, HEAD is the action of GET.
+        if method == HTTPMethod.HEAD or viewset is None or not hasattr(viewset, "fast"):
             return None
         function: Fast | None = viewset.fast.get(view.actions.get(method.lower()))
         return function
@@ -150,10 +164,16 @@ class FastPath(BaseHandler):
     def _get_response(self, request: HttpRequest) -> Any:
         """Django's innermost step, inside of all middleware: find the view and run it.
 
-        Here a request may also bring the response along that the middleware is asked about.
+        Here a request may also bring the response along that the middleware is asked about, or
+        an error that it is refused with.
         """
         if response := getattr(request, "response", None):
             return response
+        if refusal := getattr(request, "refusal", None):
+            known = to_api_exception(refusal)
+            if known is None:
+                raise refusal
+            return problem_response(request, known)
         return super()._get_response(request)  # type: ignore[misc]
 
 

@@ -20,14 +20,13 @@ from typing import Any
 from django.conf import settings
 from django.core import signals
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import close_old_connections
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 from rest_framework.exceptions import APIException, ParseError
 
 from .database import drop_lost_connection
-from .errors import problem_response, to_api_exception
 from .exceptions import PayloadTooLarge, ServiceUnavailable
 from .fast import Answer, FastPath
 from .pool import Pool
@@ -99,9 +98,9 @@ class Handler(FastPath, ASGIHandler):
         try:
             body = await read_body(scope, receive)
         except APIException as error:
-            response = self.refuse(scope, error)
+            refusal = self.refuse(scope, error)
             # What the client still sends is not the next request.
-            await send_answer(response, send, closes=True)
+            await send_answer(refusal, send, closes=True)
             await drain(receive)
             return
         if scope["path"].rstrip("/") == LIVE_PATH:
@@ -170,11 +169,8 @@ class Handler(FastPath, ASGIHandler):
             request = ASGIRequest(scope, BytesIO(body))
         except UnicodeDecodeError:
             return self.refuse(scope, ParseError("The query string is not UTF-8."))
-        try:
-            if answer := self.answer(request):
-                return answer
-        except (DatabaseError, InterfaceError) as error:
-            request.refusal = error  # type: ignore[attr-defined]
+        if answer := self.answer(request):
+            return answer
         set_script_prefix("/")
         signals.request_started.send(sender=self.__class__, scope=scope)
         # A body that came in chunks has no length of its own, and DRF would not read it.
@@ -189,15 +185,6 @@ class Handler(FastPath, ASGIHandler):
         request = ASGIRequest(scope | {"query_string": b""}, BytesIO())
         request.refusal = error  # type: ignore[attr-defined]
         return complete(request, self.get_response(request))
-
-    def _get_response(self, request: HttpRequest) -> HttpResponseBase:
-        """Django's innermost step: a refused request has no view."""
-        if refusal := getattr(request, "refusal", None):
-            known = to_api_exception(refusal)
-            if known is None:
-                raise refusal
-            return problem_response(request, known)
-        return super()._get_response(request)
 
     async def live(self, receive: Receive, send: Send) -> None:
         """Follow the server's life: at its end, stop the background and wait for the threads."""
@@ -226,7 +213,7 @@ def complete(request: HttpRequest, response: HttpResponseBase) -> Answer:
     headers = [(name.encode(), value.encode("latin1")) for name, value in response.items()]
     headers += [(b"Set-Cookie", c.OutputString().encode()) for c in response.cookies.values()]
     is_head = request.method == HTTPMethod.HEAD
-    body = b"" if is_head else b"".join(response)  # type: ignore[call-overload]
+    body = b"" if is_head else b"".join(response)
     response.close()
     is_lost = getattr(response, "database_lost", False)
     return Answer(response.status_code, headers, body, is_lost)

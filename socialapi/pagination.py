@@ -16,6 +16,7 @@ from urllib.parse import unquote_plus
 import orjson
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import connection
 from django.db.models import BigIntegerField, F, Model, QuerySet
 from django.db.models.expressions import OrderBy, RawSQL
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
@@ -40,7 +41,6 @@ LIMIT_DEFAULT, LIMIT_MAX = 10, 100
 # How many rows are read, so that a hundred limits do not make a hundred statements.
 SIZES = (11, 21, 51, LIMIT_MAX + 1)
 SKIP_MAX = 10_000
-COLUMN_MAX = 2**63 - 1
 # So many rows are found and sorted sooner than they are met in order, in most tables.
 FEW = 1000
 # The questions that had more; as many as that.
@@ -57,8 +57,9 @@ def read_value(column: Any, value: Any) -> Any:
         if is_naive(read):
             raise ValueError("a time without its zone is not a time of ours")
         return read.astimezone(UTC)
-    # A step further must still be a number that a column can hold.
-    if type(value) is not int or abs(value) >= COLUMN_MAX:
+    lowest, highest = connection.ops.integer_field_range(column.get_internal_type())
+    # A step further must still be a number that the column can hold.
+    if type(value) is not int or not lowest < value < highest:
         raise ValueError("not a number of ours")
     return read
 
@@ -194,7 +195,7 @@ class KeysetPagination(BasePagination):
         raise NotImplementedError
 
     @classmethod
-    def show(cls, rows: QuerySet[Any, Any], asked: dict[str, Any]) -> QuerySet[Any, Any]:
+    def show(cls, rows: Any, asked: dict[str, Any]) -> QuerySet[Any, Any]:
         """Return rows with all that is shown of them."""
         raise NotImplementedError
 

@@ -6,6 +6,7 @@ took a tenth of a request's time.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -79,9 +80,11 @@ class Pool:
         try:
             return await job.future
         except asyncio.CancelledError:
-            if not job.take() and not job.is_finished:
+            is_begun = not job.take()
+            while is_begun and not job.is_finished:
                 job.future = job.loop.create_future()
-                await asyncio.wait([job.future])
+                with suppress(asyncio.CancelledError):  # Again, which changes nothing.
+                    await asyncio.wait([job.future])
             raise
         finally:
             self.pending -= 1

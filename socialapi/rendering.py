@@ -1,6 +1,6 @@
 """JSON by orjson, and the browsable API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -51,13 +51,14 @@ class ContentNegotiation(DefaultContentNegotiation):
     """DRF's, but quick about the clients that take anything, or JSON."""
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[Any], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[Any], format_suffix: str | None = None
     ) -> tuple[Any, str]:
         """Return a renderer and its media type; raises NotAcceptable."""
-        first = renderers[0]
+        first = next(iter(renderers))
         if request.META.get("HTTP_ACCEPT", "*/*") in {"*/*", first.media_type}:
             return first, first.media_type
-        return super().select_renderer(request, renderers, format_suffix)
+        chosen: tuple[Any, str] = super().select_renderer(request, renderers, format_suffix)
+        return chosen
 
 
 class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):

@@ -12,16 +12,22 @@ from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import ProgrammingError, connections
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BigAutoField, QuerySet, Value
-from psycopg2.errors import InvalidSqlStatementName
+from psycopg2.errors import (
+    DuplicatePreparedStatement,
+    FeatureNotSupported,
+    InvalidSqlStatementName,
+)
 from psycopg2.extensions import adapt
 
 type Row = tuple[Any, ...]
 type SQL = tuple[str, tuple[Any, ...]]
 
 BIGINT_MAX = 2**63 - 1
+# How often a statement that is not prepared as it should be is tried again.
+MENDS = 3
 # The names of the statements that each of psycopg2's connections has prepared.
 prepared: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 
@@ -69,16 +75,20 @@ class Statement:
 
     @cached_property
     def name(self) -> str:
-        """A name that tells the text."""
-        return f"s_{hashlib.sha256(self.compiled[0].encode()).hexdigest()[:16]}"
+        """A name that tells the text, and the parameters' types."""
+        return f"s_{hashlib.sha256(str(self.compiled).encode()).hexdigest()[:16]}"
 
     @cached_property
     def prepare(self) -> str:
-        """SQL that prepares it, to be planned once, for no values in particular."""
+        """SQL that prepares it and executes it, with psycopg2's parameters.
+
+        It is planned at once, for no values in particular.
+        """
         text, types = self.compiled
         signature = f" ({', '.join(types.values())})" if types else ""
         mode = "SET plan_cache_mode = force_generic_plan"
-        return f"{mode}; PREPARE {self.name}{signature} AS {text}"
+        prepare = f"PREPARE {self.name}{signature} AS {text}"
+        return f"{mode}; {prepare.replace('%', '%%')}; {self.execute}"
 
     @cached_property
     def execute(self) -> str:
@@ -90,30 +100,50 @@ class Statement:
     def plain(self) -> str:
         """SQL with psycopg2's parameters, to be followed by `LIMIT`."""
         text, parameters = self.query
-        return text.replace("%%", "%%%%") % write(parameters, lambda name: f"%({name})s")
+        # What is a percent sign for psycopg2 is two.
+        values = write(parameters, lambda name: f"%({name})s", percent="%%")
+        return text.replace("%%", "%%%%") % values
 
     def rows(self, **values: Any) -> list[Row]:
         """Run it as a prepared statement, and return all rows. One round trip.
 
         It is planned once for each connection, so the plan has to be good for all values
-        (https://www.postgresql.org/docs/current/sql-prepare.html). The name tells the text, so it
-        does no harm to meet a connection that somebody else prepared, or nobody, as behind
-        PgBouncer.
+        (https://www.postgresql.org/docs/current/sql-prepare.html).
         """
         if is_beyond_columns(values):
             return []
         connection = connections["default"]
         connection.ensure_connection()
         names = prepared.setdefault(connection.connection, set())
-        if self.name in names:
-            try:
-                return fetch(connection, self.execute, values)
-            except ProgrammingError as error:
-                if not isinstance(error.__cause__, InvalidSqlStatementName):
-                    raise
-        rows = fetch(connection, f"{self.prepare.replace('%', '%%')}; {self.execute}", values)
+        text = self.execute if self.name in names else self.prepare
+        rows = self.attempt(connection, text, values, MENDS)
         names.add(self.name)
         return rows
+
+    def attempt(
+        self, connection: BaseDatabaseWrapper, text: str, values: dict[str, Any], mends: int
+    ) -> list[Row]:
+        """Run SQL, and once more so often if the connection is not in the state that was thought.
+
+        Behind PgBouncer every transaction meets another connection, which somebody else prepared,
+        or nobody. A statement whose first execution fails stays prepared. And a migration may
+        change the types of what a prepared one returns, which then has to be forgotten.
+        """
+        try:
+            return fetch(connection, text, values)
+        except DatabaseError as error:
+            match error.__cause__:
+                case InvalidSqlStatementName():
+                    text = self.prepare
+                case DuplicatePreparedStatement():
+                    text = self.execute
+                case FeatureNotSupported():
+                    text = f"DEALLOCATE {self.name}; {self.prepare}"
+                case _:
+                    raise
+            if not mends:
+                raise
+        return self.attempt(connection, text, values, mends - 1)
 
     def rows_planned_anew(self, *, limit: int, offset: int, **values: Any) -> list[Row]:
         """Run it with a plan for just these values, and return some rows. One round trip."""
@@ -128,12 +158,12 @@ def fetch(connection: BaseDatabaseWrapper, text: str, values: dict[str, Any]) ->
     if connection.queries_logged or connection.execute_wrappers:
         with connection.cursor() as cursor:
             cursor.execute(text, values)
-            return cursor.fetchall()
+            return list(cursor.fetchall())
     # Django's cursor would cost as much again as psycopg2's.
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
         cursor.execute(inline(connection.connection, text, values))
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def inline(connection: Any, text: str, values: dict[str, Any]) -> str:
@@ -153,9 +183,18 @@ def literal(connection: Any, value: Any) -> str:
     return str(adapted.getquoted(), "utf-8")
 
 
-def write(parameters: list[Any], name: Callable[[str], str]) -> tuple[str, ...]:
+def write(
+    parameters: list[Any], name: Callable[[str], str], percent: str = "%"
+) -> tuple[str, ...]:
     """Return SQL for parameters: by their names, or for a constant itself."""
-    return tuple(name(p.value) if isinstance(p, Parameter) else str(adapt(p)) for p in parameters)
+    connection = connections["default"]
+    connection.ensure_connection()
+    return tuple(
+        name(p.value)
+        if isinstance(p, Parameter)
+        else literal(connection.connection, p).replace("%", percent)
+        for p in parameters
+    )
 
 
 def is_beyond_columns(values: dict[str, Any]) -> bool:

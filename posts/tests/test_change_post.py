@@ -7,6 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from posts.models import Post
+from socialapi.tests.client import LONG_WAY
 from votes.models import Vote
 from votes.tests.factories import VoteFactory
 
@@ -44,15 +45,17 @@ class TestReplace:
         post.refresh_from_db()
         assert post.title == "A title"
 
-    def test_costs_four_queries(
+    def test_costs_one_query_or_four_the_long_way(
         self,
         as_author: APIClient,
         post: Post,
         django_assert_num_queries: DjangoAssertNumQueries,
     ) -> None:
+        with django_assert_num_queries(1):
+            as_author.put(f"/posts/{post.pk}", BODY, format="json")
         # The caller with their session; the post; the change; the time the trigger set.
         with django_assert_num_queries(4):
-            as_author.put(f"/posts/{post.pk}", BODY, format="json")
+            as_author.put(f"/posts/{post.pk}", BODY, format="json", headers=LONG_WAY)
 
 
 class TestChange:

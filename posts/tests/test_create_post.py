@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from posts.models import Post
+from socialapi.tests.client import LONG_WAY
 
 BODY = {"title": "A title", "content": "Some content"}
 
@@ -33,6 +35,15 @@ def test_publishes_a_post_of_the_callers(as_author: APIClient, author: User) -> 
         "votes": 0,
         "voted": False,
     }
+
+
+def test_costs_one_query_or_two_the_long_way(
+    as_author: APIClient, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(1):
+        as_author.post("/posts", BODY, format="json")
+    with django_assert_num_queries(2):  # The caller with their session; the post.
+        as_author.post("/posts", BODY, format="json", headers=LONG_WAY)
 
 
 def test_keeps_a_draft_when_asked_to(as_author: APIClient) -> None:

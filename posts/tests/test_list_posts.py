@@ -11,11 +11,12 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from posts.models import Post
 from posts.tests.factories import PostFactory
+from socialapi.tests.client import LONG_WAY
 from votes.tests.factories import VoteFactory
 
 
-def titles(client: APIClient, query: str = "") -> list[str]:
-    response = client.get(f"/posts{query}")
+def titles(client: APIClient, query: str = "", headers: dict[str, str] | None = None) -> list[str]:
+    response = client.get(f"/posts{query}", headers=headers)
     assert response.status_code == 200, response.content
     return [post["title"] for post in response.json()["results"]]
 
@@ -44,15 +45,20 @@ def test_is_ten_posts_long_unless_told_otherwise(as_reader: APIClient) -> None:
     assert len(titles(as_reader, "?limit=12")) == 12
 
 
-def test_costs_two_queries_however_long(
-    as_reader: APIClient, django_assert_num_queries: DjangoAssertNumQueries
+@pytest.mark.parametrize("search", ["", "&search=TITLE"])
+def test_costs_as_many_queries_however_long(
+    as_reader: APIClient, search: str, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for votes in range(20):
         VoteFactory.create_batch(votes % 3, post=PostFactory.create())
 
     for limit in (1, 20):
-        with django_assert_num_queries(2):  # The caller with their session; the page.
-            assert len(titles(as_reader, f"?limit={limit}")) == limit
+        query = f"?limit={limit}{search}"
+        with django_assert_num_queries(1):
+            assert len(titles(as_reader, query)) == limit
+        # The caller with their session; the page.
+        with django_assert_num_queries(2):
+            assert len(titles(as_reader, query, LONG_WAY)) == limit
 
 
 def test_sorts_by_time_or_by_votes(as_reader: APIClient) -> None:

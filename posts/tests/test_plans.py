@@ -18,6 +18,7 @@ from accounts import tokens
 from accounts.models import User
 from posts.models import Post
 from socialapi.pagination import Cursor
+from socialapi.tests.client import APIClient as FastClient
 
 type Node = dict[str, Any]
 
@@ -71,7 +72,7 @@ def reader(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
 @pytest.fixture(scope="module")
 def client(reader: User) -> APIClient:
     """A client that is logged in as the user."""
-    client = APIClient()
+    client = FastClient()
     token = tokens.log_in(reader)["access_token"]
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
     return client
@@ -86,7 +87,7 @@ def run(client: APIClient, **parameters: Any) -> tuple[list[Any], str]:
         response = client.get("/posts", parameters)
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-    _caller, first, *others = (query["sql"].rpartition("; ")[2] for query in queries)
+    first, *others = (query["sql"].rpartition("; ")[2] for query in queries)
     planned = [sql for sql in others if sql.startswith('SELECT "posts_post"."id"')]
     return response.json()["results"], planned[0] if planned else first
 
