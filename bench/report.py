@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from .crowd import Crowd
 from .endpoints import ENDPOINTS, Endpoint
 from .load import Measurement
 from .systems import BEST, OURS, System
@@ -29,8 +30,8 @@ class Results:
     measurements: dict[tuple[str, str], list[Measurement]] = field(default_factory=dict)
     # Of each system: the worker's peak, and all processes' share after the run; bytes.
     memory: dict[str, tuple[int, int]] = field(default_factory=dict)
-    # Transactions per second of the same SQL alone.
-    floor: dict[str, float] = field(default_factory=dict)
+    # Of each endpoint and round: how many requests' SQL PostgreSQL alone runs in a second.
+    floor: dict[str, list[float]] = field(default_factory=dict)
 
     def add(
         self, endpoint: Endpoint, system: System, measurement: Measurement, cpu: float
@@ -113,12 +114,12 @@ def rates(results: Results) -> Iterator[list[str]]:
     for endpoint in results.measured():
         rate = partial(results.rate, endpoint)
         p99 = partial(results.median, "p99", endpoint)
-        alone = results.floor.get(endpoint.name)
+        alone = results.floor.get(endpoint.name, [])
         yield [
             endpoint.title,
             *(f"{rate(system):,.0f} ({p99(system):,.0f})" for system in results.systems),
             *(f"{rate(OURS) / rate(peer):.2f} ×" for peer in peers if ours),
-            *([f"{alone:,.0f}" if alone else ""] if results.floor else []),
+            *([f"{statistics.median(alone):,.0f}" if alone else ""] if results.floor else []),
         ]
 
 
@@ -136,6 +137,36 @@ def work(results: Results) -> Iterator[list[str]]:
         "MiB, the worker's peak (all processes at the end)",
         *(f"{peak / MEBIBYTE:.0f} ({share / MEBIBYTE:.0f})" for peak, share in memory),
     ]
+
+
+def crowd_table(
+    endpoint: Endpoint,
+    alone: Sequence[Measurement],
+    amid: Sequence[Measurement],
+    crowds: Sequence[Crowd],
+) -> str:
+    """Return in Markdown what it costs an endpoint that others are there."""
+
+    def row(title: str, value: str) -> list[str]:
+        before, after = (
+            statistics.median(getattr(each, value) for each in rounds) for rounds in (alone, amid)
+        )
+        return [title, f"{before:,.0f}", f"{after:,.0f}", f"{after / before:.2f} ×"]
+
+    there = crowds[0]
+    among = f"{there.idle:,} idle connections, " if there.idle else ""
+    streams = (
+        f"{there.streams} streams" if there.streams else "no stream, as there is none to open"
+    )
+    rows = [
+        [endpoint.title, "alone", among + streams, "ratio"],
+        row("requests/s", "rate"),
+        row("p99 in ms", "p99"),
+    ]
+    if there.streams:
+        events = statistics.median(each.events for each in crowds)
+        rows.append(["events that all streams brought in a round", "", f"{events:,.0f}", ""])
+    return "\n".join(markdown(iter(rows)))
 
 
 def markdown(rows: Iterator[list[str]]) -> Iterator[str]:
