@@ -186,12 +186,15 @@ def plot(results: Results, path: Path) -> None:
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     endpoints = results.measured()
-    colours = {"ours": "#0b6e4f", "best": "#8c96a0", "course": "#b9c0c7", "drf": "#d9dde1"}
-    height = 0.8 / len(results.systems)
-    figure, axes = plt.subplots(figsize=(10, 0.85 * len(endpoints) + 1.6))
+    colours = {"ours": "#0b6e4f", "best": "#7a8793", "course": "#b0b9c1", "drf": "#d9dde1"}
+    height = 0.84 / len(results.systems)
+    figure, axes = plt.subplots(
+        figsize=(10, len(endpoints) * (0.2 * len(results.systems) + 0.15) + 2),
+        layout="constrained",
+    )
     for number, system in enumerate(results.systems):
         rates = [results.rate(endpoint, system) for endpoint in endpoints]
-        relative = [
+        ratios = [
             rate / results.rate(endpoint, BEST)
             for rate, endpoint in zip(rates, endpoints, strict=True)
         ]
@@ -199,16 +202,28 @@ def plot(results: Results, path: Path) -> None:
             index + (number - (len(results.systems) - 1) / 2) * height
             for index in range(len(endpoints))
         ]
-        bars = axes.barh(places, relative, height, color=colours[system.name], label=system.title)
-        labels = [f" {rate:,.0f}/s" for rate in rates]
-        axes.bar_label(bars, labels, fontsize=7, color="#333333")
+        bars = axes.barh(places, ratios, height, color=colours[system.name], label=system.title)
+        labels = [
+            f"{rate:,.0f}/s" + (f" ({ratio:.2f} ×)" if system == OURS else "")
+            for rate, ratio in zip(rates, ratios, strict=True)
+        ]
+        axes.bar_label(bars, labels, padding=3, fontsize=8, color="#333333")
     axes.set_yticks(range(len(endpoints)), [endpoint.title for endpoint in endpoints])
-    axes.invert_yaxis()
-    axes.axvline(1, color="#333333", linewidth=0.8, linestyle=":")
-    axes.set_xlabel("requests per second, FastAPI at its best = 1")
+    axes.set_ylim(len(endpoints) - 0.4, -0.6)
+    # With room for the labels.
+    axes.set_xlim(0, 1.2 * axes.get_xlim()[1])
+    axes.axvline(1, color="#333333", linewidth=0.8, linestyle=":", zorder=0)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
-    axes.set_title(f"{results.data}\n{results.machine}", fontsize=8, loc="left")
-    figure.tight_layout()
+    axes.set_xlabel(f"requests per second, {BEST.title} = 1")
+    rounds = len(results.measurements[endpoints[0].name, BEST.name])
+    title = (
+        f"Requests per second against {BEST.title}; one process on one core each",
+        f"{results.data}; median of {rounds} rounds",
+        results.machine,
+    )
+    figure.suptitle("\n".join(title), x=0.01, ha="left", fontsize=10)
+    figure.legend(
+        frameon=False, loc="outside lower center", ncols=len(results.systems), fontsize=9
+    )
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=150)

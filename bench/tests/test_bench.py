@@ -54,10 +54,14 @@ def results() -> report.Results:
     return results
 
 
-def test_reads_what_wrk_measured() -> None:
-    read = Measurement.parse(WRK)
+@pytest.mark.parametrize(
+    ("time", "milliseconds"),
+    [("1.20s", 1200), ("34.50ms", 34.5), ("500.00us", 0.5), ("1.00m", 60000)],
+)
+def test_reads_what_wrk_measured(time: str, milliseconds: float) -> None:
+    read = Measurement.parse(WRK.replace("1.20s", time))
 
-    assert read == Measurement(requests=7601, rate=1890.25, median=0.5, p99=1200)
+    assert read == Measurement(requests=7601, rate=1890.25, median=0.5, p99=milliseconds)
 
 
 @pytest.mark.parametrize(
