@@ -6,11 +6,11 @@ The queryset `Post.objects.seen_by` says what is read; the tests hold each state
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
 from rest_framework.status import HTTP_201_CREATED
 
 from accounts.fast import USER, caller_ids, is_open, with_caller
 from socialapi.fast import Answer, json_answer, read_body, read_id
+from socialapi.network import absolute_uri
 from socialapi.rendering import utc
 from socialapi.statements import Parameter, Row, Statement, identifier
 
@@ -92,7 +92,7 @@ def read(request: HttpRequest, pk: str) -> Answer | None:
 def create(request: HttpRequest) -> Answer | None:
     """Answer `POST /posts`."""
     for row in INSERT.rows(**read_body(request, PostSerializer), **caller_ids(request)):
-        location = request.build_absolute_uri(reverse("post-detail", args=[row[0]]))
+        location = absolute_uri(request, f"{request.path.rstrip('/')}/{row[0]}")
         return json_answer(represent(row), HTTP_201_CREATED, Location=location)
     return None
 

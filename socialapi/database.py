@@ -4,7 +4,13 @@ import select
 import time
 
 import psycopg2
-from django.db import IntegrityError, InterfaceError, OperationalError, connection
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connections,
+)
 
 FOREIGN_KEY_VIOLATION = "23503"
 # SQLSTATE class 08 is a broken connection; these three are a server that shuts down or starts.
@@ -39,12 +45,13 @@ def drop_lost_connection() -> None:
     The next query then makes a new one. This costs a system call, and no round trip: nothing
     waits to be read on an idle connection except its end.
     """
-    if connection.connection is None:
+    wrapper = connections[DEFAULT_DB_ALIAS]
+    if wrapper.connection is None:
         return
     poller = select.poll()
-    poller.register(connection.connection, select.POLLIN)
+    poller.register(wrapper.connection, select.POLLIN)
     if poller.poll(0):
-        connection.close()
+        wrapper.close()
 
 
 def wait_for_database(url: str, seconds: int) -> None:

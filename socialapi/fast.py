@@ -10,7 +10,7 @@ one place.
 from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -31,6 +31,8 @@ type Fast = Callable[..., Answer | None]
 JSON = JSONRenderer.media_type
 # How many kinds of answers are remembered: one for each view, scheme and Origin.
 KINDS = 1024
+# Hosts that have been checked; with a domain of ours allowed there may be any number.
+known_hosts: set[str | None] = set()
 
 
 class Answer(NamedTuple):
@@ -70,6 +72,20 @@ def shared_serializer(serializer_class: type[Serializer[Any]]) -> Serializer[Any
     return serializer_class()
 
 
+# Raises Resolver404.
+find_view = lru_cache(maxsize=4096)(resolve)
+
+
+def check_host(request: HttpRequest) -> None:
+    """Raise DisallowedHost for a Host that is not ours."""
+    host = request.META.get("HTTP_HOST")
+    if host not in known_hosts:
+        request.get_host()
+        if len(known_hosts) >= KINDS:
+            known_hosts.clear()
+        known_hosts.add(host)
+
+
 class FastPath(BaseHandler):
     """A handler that knows the fast path."""
 
@@ -84,8 +100,8 @@ class FastPath(BaseHandler):
         if not is_client(request):
             return None
         try:
-            request.get_host()
-            view, _, arguments = resolve(request.path_info)
+            check_host(request)
+            view, _, arguments = find_view(request.path_info)
         except (DisallowedHost, Resolver404):
             return None
         fast = self.find(view, str(request.method))

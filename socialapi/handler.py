@@ -165,7 +165,6 @@ class Handler(FastPath, ASGIHandler):
 
     def attempt(self, scope: Scope, body: bytes) -> Answer | StreamingHttpResponse:
         """Take the fast path, or else run the middleware and the view."""
-        set_script_prefix("/")
         drop_lost_connection()
         try:
             request = ASGIRequest(scope, BytesIO(body))
@@ -176,6 +175,7 @@ class Handler(FastPath, ASGIHandler):
                 return answer
         except (DatabaseError, InterfaceError) as error:
             request.refusal = error  # type: ignore[attr-defined]
+        set_script_prefix("/")
         signals.request_started.send(sender=self.__class__, scope=scope)
         # A body that came in chunks has no length of its own, and DRF would not read it.
         request.META["CONTENT_LENGTH"] = str(len(body))

@@ -4,6 +4,13 @@ from ipaddress import ip_address, ip_network
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.encoding import iri_to_uri
+
+
+def absolute_uri(request: HttpRequest, path: str) -> str:
+    """Return the address of a path of ours; raises DisallowedHost only where no Host is given."""
+    host = request.META.get("HTTP_HOST") or request.get_host()
+    return iri_to_uri(f"{request.scheme}://{host}{path}")
 
 
 def client_address(request: HttpRequest) -> str:

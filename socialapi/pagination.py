@@ -27,6 +27,7 @@ from rest_framework import serializers
 from rest_framework.pagination import BasePagination
 
 from .fields import IntegerField, StringField
+from .network import absolute_uri
 from .statements import Parameter, Row, Statement, identifier
 
 type Order = tuple[str, ...]
@@ -185,7 +186,7 @@ class KeysetPagination(BasePagination):
         `known` are values that do not come from the query string, such as who asks.
         """
         self.asked = asked = self.read_query(request.META["QUERY_STRING"])
-        self.address = request.build_absolute_uri(request.path)
+        self.address = absolute_uri(request, request.path)
         # There are none to show on an error's page, nor on that of one object.
         self.display_page_controls = True
         rows = self.read_rows(known)
