@@ -56,8 +56,8 @@ def measure_amid[T](
         after = read_crowd(process.communicate()[0])
     finally:
         child.end(process, signal.SIGTERM, PATIENCE)
-    if (after.idle, after.streams) != (before.idle, before.streams):
-        raise BenchError(f"Connections were closed meanwhile: {before}, then {after}.")
+    if (after.idle, after.streams) != (len(idle), before.streams and len(streams)):
+        raise BenchError(f"Connections were closed: there were {before}, then {after}.")
     return measured, after
 
 
