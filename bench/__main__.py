@@ -13,15 +13,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 
 from script import database
 
-from . import data, profiling, report, verify
+from . import crowd, data, floor, profiling, report, verify
 from .data import LARGE, SMALL, Cluster, Size
 from .endpoints import ENDPOINTS, Client, Endpoint, Run, World
-from .load import measure
+from .load import Measurement, measure
 from .systems import (
+    BEST,
     LOCAL,
     OURS,
     SYSTEMS,
@@ -40,6 +43,7 @@ POSTGRESQL = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_time
 WARM_UP_SECONDS = 2
 # Seconds that the profiler takes to begin and to end, twice.
 PATIENCE = 5
+IDLE, STREAMS = 2_000, 200
 
 
 def main() -> int:
@@ -85,8 +89,24 @@ def read_options() -> argparse.Namespace:
     add("--quick", action="store_true", help="one round of two seconds each")
     add("--fresh", action="store_true", help="seed the data anew, which is kept otherwise")
     add("--plot", type=Path, metavar="FILE", help="draw the results as well, as a PNG")
+    instead = parser.add_mutually_exclusive_group()
+    add = instead.add_argument
     add("--profile", action="store_true", help="show where the time goes, instead of measuring")
+    add(
+        "--idle",
+        action="store_true",
+        help=f"measure GET /posts/{{id}} amid {IDLE:,} idle connections and {STREAMS} streams",
+    )
+    add(
+        "--streams",
+        action="store_true",
+        help=f"measure votes on random posts amid {STREAMS} streams",
+    )
     options = parser.parse_args()
+    if options.idle or options.streams:
+        options.systems = [OURS]
+    if options.plot and BEST not in options.systems:
+        parser.error(f"--plot is drawn against {BEST.title}")
     if options.quick:
         options.rounds, options.seconds = 1, 2
     return options
@@ -114,12 +134,13 @@ class Running:
 
 @dataclass(frozen=True)
 class Bench:
-    """All that runs."""
+    """All that runs, and what PostgreSQL alone runs for endpoints, by their names."""
 
     cluster: Cluster
     world: World
     systems: dict[System, Running]
     suspended: int
+    floors: dict[str, floor.Floor]
 
 
 def benchmark(options: argparse.Namespace) -> None:
@@ -132,6 +153,12 @@ def benchmark(options: argparse.Namespace) -> None:
         if options.profile:
             profile(bench, options)
             return
+        if options.idle or options.streams:
+            compare_with_crowd(bench, options)
+            return
+        if OURS in bench.systems:
+            run = Run(bench.world, clients[OURS], 0, WARM_UP_SECONDS)
+            bench.floors.update(floor.record(bench.cluster, options.only, run))
         results = report.Results(
             machine=report.describe_machine(bench.cluster.version),
             data=size.title,
@@ -167,12 +194,15 @@ def start(size: Size, systems: Sequence[System], *, fresh: bool) -> Iterator[Ben
         cluster = Cluster(stack.enter_context(database.running(folder, POSTGRESQL)).url)
         template = size.template(OURS)
         world, suspended = choose_world(cluster, template), suspended_user(cluster, template)
-        bench = Bench(cluster, world, {}, suspended)
+        bench = Bench(cluster, world, {}, suspended, {})
         for system in systems:
             cluster.copy(size.template(system), system.name)
             stack.callback(cluster.drop, system.name)
             environment = cluster.environment(system.name)
             tokens = make_ready(system, bench, environment)
+            if system == OURS:
+                cluster.copy(system.name, floor.DATABASE)
+                stack.callback(cluster.drop, floor.DATABASE)
             server = stack.enter_context(running(system, cores[1], environment))
             pages = verify.find_deep_pages(system, tokens[world.voters[0]])
             bench.systems[system] = Running(server, Client(tokens, pages))
@@ -218,6 +248,11 @@ def measure_endpoint(
             if number:
                 results.add(endpoint, system, measured, 1000 * worked / measured.requests)
                 print(f" {system.name} {measured.rate:.0f}", end="", flush=True)
+        if endpoint.name in bench.floors:
+            rate = floor.measure(bench.cluster, bench.floors[endpoint.name], seconds)
+            if number:
+                results.floor.setdefault(endpoint.name, []).append(rate)
+                print(f" floor {rate:.0f}", end="", flush=True)
     print(flush=True)
 
 
@@ -237,6 +272,35 @@ def profile(bench: Bench, options: argparse.Namespace) -> None:
             print(f"\n{endpoint.title} of {system.title} ({stacks}, and .svg beside it)")
             with stacks.open() as lines:
                 print("\n".join(profiling.summary(lines)))
+
+
+def compare_with_crowd(bench: Bench, options: argparse.Namespace) -> None:
+    """Measure an endpoint of ours alone and amid idle connections and streams, in turns."""
+    endpoint = next(
+        each for each in ENDPOINTS if each.name == ("detail" if options.idle else "vote")
+    )
+    each = bench.systems[OURS]
+    tokens = [each.client.tokens[voter] for voter in bench.world.voters]
+    idle = list(islice(cycle(tokens), IDLE)) if options.idle else []
+    path = f"/posts/{bench.world.posts[0]}"
+
+    def once(number: int, seconds: int) -> Measurement:
+        requests = endpoint.requests(Run(bench.world, each.client, number, seconds))
+        return measure(OURS.port, requests, seconds, options.connections)
+
+    once(0, WARM_UP_SECONDS)
+    alone, amid, crowds = [], [], []
+    for number in range(1, 2 * options.rounds, 2):
+        alone.append(once(number, options.seconds))
+        measured, there = crowd.measure_amid(
+            OURS.port, path, idle, tokens[:STREAMS], partial(once, number + 1, options.seconds)
+        )
+        if options.streams and not there.streams:
+            raise BenchError("There is no GET /posts/stream.")
+        amid.append(measured)
+        crowds.append(there)
+        print(f"alone {alone[-1].rate:.0f}, amid {there} {measured.rate:.0f}", flush=True)
+    print("\n" + report.crowd_table(endpoint, alone, amid, crowds))
 
 
 if __name__ == "__main__":

@@ -139,22 +139,29 @@ def log_in(run: Run) -> Iterator[Request]:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What is measured under this name; `floor` is the file of its SQL in `bench/floor`."""
+    """What is measured under this name.
+
+    For `bench.floor`: which parameters of its SQL may take any user and post, and whether its
+    requests are votes, to be taken back.
+    """
 
     name: str
     title: str
     requests: Callable[[Run], Iterator[Request]]
+    free: frozenset[str] = frozenset()
+    is_vote: bool = False
 
 
+CALLER = frozenset({"user", "session"})
 # In the order in which they are measured: what changes the data comes after what reads it.
 ENDPOINTS = (
-    Endpoint("list", "GET /posts?limit=10", list_posts),
-    Endpoint("detail", "GET /posts/{id}", get_post),
+    Endpoint("list", "GET /posts?limit=10", list_posts, CALLER),
+    Endpoint("detail", "GET /posts/{id}", get_post, CALLER | {"pk"}),
     Endpoint("search", "GET /posts?search= (about 20 matches)", search_posts),
-    Endpoint("page", "a page 5,000 posts down, by cursor", deep_page),
+    Endpoint("page", "a page 5,000 posts down, by cursor", deep_page, CALLER),
     Endpoint("login", "POST /login", log_in),
     Endpoint("update", "PUT /posts/{id}", update_post),
-    Endpoint("vote", "POST /vote on random posts", cast_votes),
-    Endpoint("one", "votes by many users on one post", vote_on_one_post),
-    Endpoint("create", "POST /posts", create_post),
+    Endpoint("vote", "POST /vote on random posts", cast_votes, CALLER | {"pk"}, is_vote=True),
+    Endpoint("one", "votes by many users on one post", vote_on_one_post, CALLER, is_vote=True),
+    Endpoint("create", "POST /posts", create_post, CALLER),
 )

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from .crowd import Crowd
 from .endpoints import ENDPOINTS, Endpoint
 from .load import Measurement
 from .systems import BEST, OURS, System
@@ -29,8 +30,8 @@ class Results:
     measurements: dict[tuple[str, str], list[Measurement]] = field(default_factory=dict)
     # Of each system: the worker's peak, and all processes' share after the run; bytes.
     memory: dict[str, tuple[int, int]] = field(default_factory=dict)
-    # Transactions per second of the same SQL alone.
-    floor: dict[str, float] = field(default_factory=dict)
+    # Of each endpoint and round: how many requests' SQL PostgreSQL alone runs in a second.
+    floor: dict[str, list[float]] = field(default_factory=dict)
 
     def add(
         self, endpoint: Endpoint, system: System, measurement: Measurement, cpu: float
@@ -113,12 +114,12 @@ def rates(results: Results) -> Iterator[list[str]]:
     for endpoint in results.measured():
         rate = partial(results.rate, endpoint)
         p99 = partial(results.median, "p99", endpoint)
-        alone = results.floor.get(endpoint.name)
+        alone = results.floor.get(endpoint.name, [])
         yield [
             endpoint.title,
             *(f"{rate(system):,.0f} ({p99(system):,.0f})" for system in results.systems),
             *(f"{rate(OURS) / rate(peer):.2f} ×" for peer in peers if ours),
-            *([f"{alone:,.0f}" if alone else ""] if results.floor else []),
+            *([f"{statistics.median(alone):,.0f}" if alone else ""] if results.floor else []),
         ]
 
 
@@ -138,6 +139,36 @@ def work(results: Results) -> Iterator[list[str]]:
     ]
 
 
+def crowd_table(
+    endpoint: Endpoint,
+    alone: Sequence[Measurement],
+    amid: Sequence[Measurement],
+    crowds: Sequence[Crowd],
+) -> str:
+    """Return in Markdown what it costs an endpoint that others are there."""
+
+    def row(title: str, value: str) -> list[str]:
+        before, after = (
+            statistics.median(getattr(each, value) for each in rounds) for rounds in (alone, amid)
+        )
+        return [title, f"{before:,.0f}", f"{after:,.0f}", f"{after / before:.2f} ×"]
+
+    there = crowds[0]
+    among = f"{there.idle:,} idle connections, " if there.idle else ""
+    streams = (
+        f"{there.streams} streams" if there.streams else "no stream, as there is none to open"
+    )
+    rows = [
+        [endpoint.title, "alone", among + streams, "ratio"],
+        row("requests/s", "rate"),
+        row("p99 in ms", "p99"),
+    ]
+    if there.streams:
+        events = statistics.median(each.events for each in crowds)
+        rows.append(["events that all streams brought in a round", "", f"{events:,.0f}", ""])
+    return "\n".join(markdown(iter(rows)))
+
+
 def markdown(rows: Iterator[list[str]]) -> Iterator[str]:
     """Yield the lines of a table; numbers are aligned to the right."""
     for number, row in enumerate(rows):
@@ -155,12 +186,15 @@ def plot(results: Results, path: Path) -> None:
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     endpoints = results.measured()
-    colours = {"ours": "#0b6e4f", "best": "#8c96a0", "course": "#b9c0c7", "drf": "#d9dde1"}
-    height = 0.8 / len(results.systems)
-    figure, axes = plt.subplots(figsize=(10, 0.85 * len(endpoints) + 1.6))
+    colours = {"ours": "#0b6e4f", "best": "#7a8793", "course": "#b0b9c1", "drf": "#d9dde1"}
+    height = 0.84 / len(results.systems)
+    figure, axes = plt.subplots(
+        figsize=(10, len(endpoints) * (0.2 * len(results.systems) + 0.15) + 2),
+        layout="constrained",
+    )
     for number, system in enumerate(results.systems):
         rates = [results.rate(endpoint, system) for endpoint in endpoints]
-        relative = [
+        ratios = [
             rate / results.rate(endpoint, BEST)
             for rate, endpoint in zip(rates, endpoints, strict=True)
         ]
@@ -168,16 +202,28 @@ def plot(results: Results, path: Path) -> None:
             index + (number - (len(results.systems) - 1) / 2) * height
             for index in range(len(endpoints))
         ]
-        bars = axes.barh(places, relative, height, color=colours[system.name], label=system.title)
-        labels = [f" {rate:,.0f}/s" for rate in rates]
-        axes.bar_label(bars, labels, fontsize=7, color="#333333")
+        bars = axes.barh(places, ratios, height, color=colours[system.name], label=system.title)
+        labels = [
+            f"{rate:,.0f}/s" + (f" ({ratio:.2f} ×)" if system == OURS else "")
+            for rate, ratio in zip(rates, ratios, strict=True)
+        ]
+        axes.bar_label(bars, labels, padding=3, fontsize=8, color="#333333")
     axes.set_yticks(range(len(endpoints)), [endpoint.title for endpoint in endpoints])
-    axes.invert_yaxis()
-    axes.axvline(1, color="#333333", linewidth=0.8, linestyle=":")
-    axes.set_xlabel("requests per second, FastAPI at its best = 1")
+    axes.set_ylim(len(endpoints) - 0.4, -0.6)
+    # With room for the labels.
+    axes.set_xlim(0, 1.2 * axes.get_xlim()[1])
+    axes.axvline(1, color="#333333", linewidth=0.8, linestyle=":", zorder=0)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
-    axes.set_title(f"{results.data}\n{results.machine}", fontsize=8, loc="left")
-    figure.tight_layout()
+    axes.set_xlabel(f"requests per second, {BEST.title} = 1")
+    rounds = len(results.measurements[endpoints[0].name, BEST.name])
+    title = (
+        f"Requests per second against {BEST.title}; one process on one core each",
+        f"{results.data}; median of {rounds} rounds",
+        results.machine,
+    )
+    figure.suptitle("\n".join(title), x=0.01, ha="left", fontsize=10)
+    figure.legend(
+        frameon=False, loc="outside lower center", ncols=len(results.systems), fontsize=9
+    )
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=150)

@@ -5,10 +5,11 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from script import child
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local" / "bench"
 HOST = "127.0.0.1"
+# Of the first system; the others have the next ones.
+PORT = int(os.environ.get("BENCH_PORT", "8100"))
 # Seconds that a server has to start, and to stop.
 PATIENCE = 30
 # What all systems are told, each reading what it knows. Tokens outlast every run.
@@ -62,7 +65,7 @@ class System:
 OURS = System(
     name="ours",
     title="this project",
-    port=8100,
+    port=PORT,
     module="bench.ours",
     server=("gunicorn", "--bind"),
     python=str(ROOT / ".venv" / "bin" / "python"),
@@ -71,7 +74,7 @@ OURS = System(
 BEST = System(
     name="best",
     title="FastAPI at its best",
-    port=8101,
+    port=PORT + 1,
     module="bench.peers.fastapi_best",
     server=(
         *("uvicorn", "bench.peers.fastapi_best:app", "--loop", "uvloop", "--http", "httptools"),
@@ -82,14 +85,14 @@ BEST = System(
 COURSE = System(
     name="course",
     title="FastAPI, the course's stack",
-    port=8102,
+    port=PORT + 2,
     module="bench.peers.course",
     server=("uvicorn", "bench.peers.course:app", "--no-access-log", "--port"),
 )
 DRF = System(
     name="drf",
     title="stock DRF",
-    port=8103,
+    port=PORT + 3,
     module="bench.peers.drf.wsgi",
     server=(
         *("gunicorn", "--config", os.devnull, "bench.peers.drf.wsgi"),
@@ -101,7 +104,10 @@ SYSTEMS = (OURS, BEST, COURSE, DRF)
 
 
 def prepare(
-    system: System, task: str, environment: dict[str, str], data: Sequence[int] = ()
+    system: System,
+    task: str,
+    environment: dict[str, str],
+    data: Sequence[int] | Mapping[str, Sequence[Any]] = (),
 ) -> Any:
     """Run `bench.prepare` with the system's own Python, and return what it prints as JSON."""
     output = subprocess.run(
@@ -169,6 +175,9 @@ def log_file(system: System) -> Path:
 @contextmanager
 def running(system: System, core: int, environment: dict[str, str]) -> Iterator[Server]:
     """Run a system's server on one core of the machine until the block ends."""
+    with socket.socket() as probe:
+        if probe.connect_ex((HOST, system.port)) == 0:
+            raise BenchError(f"Port {system.port} is taken: set BENCH_PORT to another first one.")
     address = f"{HOST}:{system.port}" if system.server[-1] == "--bind" else str(system.port)
     pinned = ["taskset", "--cpu-list", str(core), system.python, "-m", *system.server, address]
     with log_file(system).open("wb") as output:

@@ -1,14 +1,14 @@
 """Chooses what is asked for: posts, users and terms to search for, from the seeded data."""
 
 import random
-from collections.abc import Sequence
-from contextlib import closing
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from .data import SUSPENDED, Cluster
 from .endpoints import World
 
 OWNERS = 300
-TERMS = 60
+SAMPLE, TERMS = 5000, 60
 # A term fits with so many matches.
 FEWEST, MOST = 16, 24
 LETTERS_MIN = 4
@@ -39,30 +39,48 @@ def choose_terms(cluster: Cluster, database: str, chance: random.Random) -> Sequ
 
     They are whole words, and so many of them as make the part rare enough.
     """
-    sample = "SELECT title FROM posts_post WHERE published ORDER BY md5(id::text) LIMIT 5000"
-    titles = [title for (title,) in cluster.execute(database, sample)]
+    rows = cluster.execute(
+        database, "SELECT title FROM posts_post WHERE published ORDER BY md5(id::text)"
+    )
+    titles = [title.split() for (title,) in rows]
+    sample = [(words, chance.randrange(len(words))) for words in titles[:SAMPLE]]
+    known = {part.upper() for words, start in sample for part in parts_from(words, start)}
+    # Those that begin or end within a word are left to PostgreSQL, which takes longer.
+    counts = Counter(part for words in titles for part in known & all_parts(words))
     chosen: dict[str, None] = {}
-    with closing(cluster.connect(database)) as connection, connection.cursor() as cursor:
-        for title in titles:
-            words = title.split()
-            start = chance.randrange(len(words))
-            for end in range(start + 1, len(words) + 1):
-                term = " ".join(words[start:end])
-                if len(term) < LETTERS_MIN or set(term) & set("%_\\"):
-                    continue
-                cursor.execute(
-                    "SELECT count(*) FROM posts_post"
-                    " WHERE published AND upper(title) LIKE upper(%s)",
-                    [f"%{term}%"],
-                )
-                ((count,),) = cursor.fetchall()
-                if FEWEST <= count <= MOST:
-                    chosen[term] = None
-                if count <= MOST:
-                    break
-            if len(chosen) == TERMS:
-                break
+    for words, start in sample:
+        for term in parts_from(words, start):
+            count = counts[term.upper()]
+            if len(term) < LETTERS_MIN or set(term) & set("%_\\") or count > MOST:
+                continue
+            if count >= FEWEST and count_matches(cluster, database, term) <= MOST:
+                chosen[term] = None
+            break
+        if len(chosen) == TERMS:
+            break
     return list(chosen)
+
+
+def parts_from(words: Sequence[str], start: int) -> Iterator[str]:
+    """Yield the parts of a title that begin with a word, the shortest first."""
+    return (" ".join(words[start:end]) for end in range(start + 1, len(words) + 1))
+
+
+def all_parts(words: Sequence[str]) -> set[str]:
+    """Return all parts of a title, in upper case."""
+    upper = [word.upper() for word in words]
+    return {part for start in range(len(upper)) for part in parts_from(upper, start)}
+
+
+def count_matches(cluster: Cluster, database: str, term: str) -> int:
+    """Return how many published titles contain a term."""
+    quoted = term.replace("'", "''")
+    ((count,),) = cluster.execute(
+        database,
+        "SELECT count(*) FROM posts_post"
+        f" WHERE published AND upper(title) LIKE upper('%{quoted}%')",
+    )
+    return int(count)
 
 
 def suspended_user(cluster: Cluster, database: str) -> int:
