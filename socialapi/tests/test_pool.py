@@ -217,7 +217,7 @@ def test_who_is_cancelled_again_while_the_work_is_done_waits_no_less(
 
 @pytest.mark.parametrize("cancels_first", [False, True])
 def test_who_is_cancelled_in_the_turn_in_which_the_work_ends_is_not_stuck(
-    make_pool: MakePool, cancels_first: bool
+    make_pool: MakePool, cancels_first: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool, gate = make_pool(1), Gate()
 
@@ -238,6 +238,7 @@ def test_who_is_cancelled_in_the_turn_in_which_the_work_ends_is_not_stuck(
         assert pool.pending == 0
 
     run(story())
+    assert caplog.text == ""
 
 
 def test_shutdown_waits_for_all_that_was_asked_and_ends_the_threads(make_pool: MakePool) -> None:
