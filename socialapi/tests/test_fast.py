@@ -460,13 +460,19 @@ def left_to_drf(caller: Caller, status: int, *request: Any) -> Answer:
 
 
 @pytest.fixture(
-    params=["GET /posts", "GET /posts/{own}", "POST /posts", "PUT /posts/{own}", "POST /vote"]
+    params=[
+        *("GET /posts", "GET /posts/{own}", "POST /posts", "PUT /posts/{own}"),
+        *("POST /vote?add", "POST /vote?remove"),
+    ]
 )
 def action(ids: dict[str, int], request: pytest.FixtureRequest) -> tuple[str, str, Any]:
     """A request of the author's that would be answered."""
     method, _, path = request.param.format(**ids).partition(" ")
-    vote = {"post_id": ids["other"], "vote_dir": 1}
-    return method, path, None if method == "GET" else vote if path == "/vote" else NEW
+    bodies = {
+        "/vote?add": {"post_id": ids["other"], "vote_dir": 1},
+        "/vote?remove": {"post_id": ids["voted"], "vote_dir": 0},
+    }
+    return method, path, None if method == "GET" else bodies.get(path, NEW)
 
 
 def delete(caller: Caller, author: User) -> None:
@@ -570,7 +576,9 @@ class TestLeavesToDRF:
             left_to_drf(caller, 406, *action, {"accept": accept})
 
     def test_who_calls_another_host(self, caller: Caller, action: Action) -> None:
-        left_to_drf(caller, 400, *action, {"host": "evil.example"})
+        for _ in range(2):
+            left_to_drf(caller, 400, *action, {"host": "evil.example"})
+            caller.ask_twice(*action)
 
     def test_who_calls_without_https_where_it_must_be(
         self, caller: Caller, settings: Settings, action: Action
@@ -670,6 +678,26 @@ class TestLeavesToDRF:
         for post_id, direction in product([10**9, 2**63 - 1, 2**63, 10**40], [0, 1]):
             body = {"post_id": post_id, "vote_dir": direction}
             left_to_drf(caller, 404, "POST", "/vote", body)
+
+
+def test_a_post_that_becomes_a_draft_while_it_is_searched_for_is_not_shown(
+    other: Caller, post: Post
+) -> None:
+    PostFactory.create(title="Another title")
+    statements = []
+
+    def unpublish(execute: Any, *query: Any) -> Any:
+        """Come between the statement that finds ids, and the one that reads posts."""
+        statements.append(query)
+        if len(statements) == 2:
+            Post.objects.filter(pk=post.pk).update(published=False)
+        return execute(*query)
+
+    with connection.execute_wrapper(unpublish):
+        answer = other.ask("GET", "/posts?search=title")
+
+    assert other.handler.was_fast
+    assert [shown["title"] for shown in content(answer)["results"]] == ["Another title"]
 
 
 def test_headers_are_not_remembered_for_ever(

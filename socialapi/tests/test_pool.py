@@ -1,6 +1,7 @@
 """The pool: work in order, and nothing lost or left behind when a caller leaves."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -169,7 +170,7 @@ def test_who_is_cancelled_before_anything_was_asked_leaves_nothing(make_pool: Ma
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_who_is_cancelled_while_the_work_is_done_waits_for_its_end(
-    make_pool: MakePool, fails: bool
+    make_pool: MakePool, fails: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool, gate = make_pool(1), Gate()
 
@@ -192,6 +193,10 @@ def test_who_is_cancelled_while_the_work_is_done_waits_for_its_end(
         assert pool.pending == 0
 
     run(story())
+    # An error that nobody waits for is logged, once nobody can.
+    pool.shutdown()
+    gc.collect()
+    assert ("too late" in caplog.text) == fails
 
 
 def test_who_is_cancelled_again_while_the_work_is_done_waits_no_less(
@@ -217,7 +222,7 @@ def test_who_is_cancelled_again_while_the_work_is_done_waits_no_less(
 
 @pytest.mark.parametrize("cancels_first", [False, True])
 def test_who_is_cancelled_in_the_turn_in_which_the_work_ends_is_not_stuck(
-    make_pool: MakePool, cancels_first: bool
+    make_pool: MakePool, cancels_first: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool, gate = make_pool(1), Gate()
 
@@ -238,6 +243,7 @@ def test_who_is_cancelled_in_the_turn_in_which_the_work_ends_is_not_stuck(
         assert pool.pending == 0
 
     run(story())
+    assert caplog.text == ""
 
 
 def test_shutdown_waits_for_all_that_was_asked_and_ends_the_threads(make_pool: MakePool) -> None:

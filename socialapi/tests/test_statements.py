@@ -194,15 +194,18 @@ class TestIsPrepared:
             seen.append(sql % params)
             return execute(sql, params, *others)
 
-        with connection.execute_wrapper(see), CaptureQueriesContext(connection) as queries:
-            echo.rows(number=7)
-            echo.rows_planned_anew(limit=1, offset=0, number=8)
+        with connection.execute_wrapper(see):
+            echo.rows(number=6)
+            with CaptureQueriesContext(connection) as queries:
+                echo.rows(number=7)
+                echo.rows_planned_anew(limit=1, offset=0, number=8)
 
         assert [sql.rpartition("; ")[2] for sql in seen] == [
+            f"EXECUTE {echo.name} (6)",
             f"EXECUTE {echo.name} (7)",
             "SELECT 8 LIMIT 1 OFFSET 0",
         ]
-        assert [query["sql"] for query in queries] == seen
+        assert [query["sql"] for query in queries] == seen[1:]
 
 
 @pytest.fixture
