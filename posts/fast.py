@@ -91,7 +91,7 @@ def read(request: HttpRequest, pk: str) -> Answer | None:
 
 def create(request: HttpRequest) -> Answer | None:
     """Answer `POST /posts`."""
-    for row in INSERT.rows(**read_body(request, PostSerializer), **caller_ids(request)):
+    for row in INSERT.rows(**caller_ids(request), **read_body(request, PostSerializer)):
         location = absolute_uri(request, f"{request.path.rstrip('/')}/{row[0]}")
         return json_answer(represent(row), HTTP_201_CREATED, Location=location)
     return None
@@ -99,7 +99,7 @@ def create(request: HttpRequest) -> Answer | None:
 
 def replace(request: HttpRequest, pk: str) -> Answer | None:
     """Answer `PUT /posts/{id}`."""
-    body, caller = read_body(request, PostSerializer), caller_ids(request)
+    caller, body = caller_ids(request), read_body(request, PostSerializer)
     for row in UPDATE.rows(pk=read_id(pk), **body, **caller):
         return json_answer(represent(row))
     return None

@@ -14,7 +14,7 @@ from socialapi.statements import Parameter, identifier
 from .models import Post, PostQuerySet
 
 # https://www.postgresql.org/docs/current/pgtrgm.html
-TRIGRAM = re.compile(r"\w{3}")
+TRIGRAM = re.compile(r"[^\W_]{3}")
 COLUMNS = (
     "id",
     "title",

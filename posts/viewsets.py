@@ -27,7 +27,7 @@ from .stream import EventStreamRenderer, open_stream
 class PostViewSet(ModelViewSet[Post]):
     """Write, read, list and search posts."""
 
-    fast = fast.ACTIONS
+    fast_actions = fast.ACTIONS
     queryset = Post.objects.all()
     serializer_class = PostSerializer
     pagination_class = PostPagination

@@ -13,6 +13,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware import csrf
 
+# What programs send that take JSON, axios the last. Of any other `Accept`, DRF is the judge.
+ACCEPTS = {"*/*", "application/json", "application/json, text/plain, */*"}
 # These pages cannot do without a session, whoever asks.
 PAGES = ("/admin/", "/session/")
 
@@ -23,7 +25,7 @@ def is_client(request: HttpRequest) -> bool:
     return (
         "HTTP_AUTHORIZATION" in meta
         and not meta.get("HTTP_COOKIE")
-        and "html" not in meta.get("HTTP_ACCEPT", "")
+        and meta.get("HTTP_ACCEPT", "*/*") in ACCEPTS
         and not request.path_info.startswith(PAGES)
     )
 

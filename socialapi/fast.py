@@ -1,9 +1,9 @@
 """The fast path: what clients ask most often is answered by one function and one statement.
 
-A viewset names functions in `fast` for some of its actions, each of which takes the request and
-the URL's arguments. One that returns an `Answer` has answered, without middleware and DRF. One
-that returns None or raises an APIException leaves the request to them, and has changed nothing.
-One that the database fails is refused, since nobody knows what has changed.
+A viewset names functions in `fast_actions` for some of its actions, each of which takes the
+request and the URL's arguments. One that returns an `Answer` has answered, without middleware and
+DRF. One that returns None or raises an APIException leaves the request to them, and has changed
+nothing. One that fails, or that the database fails, is refused: nobody knows what has changed.
 So these functions know success alone; why something is refused, and how a page looks, is said in
 one place.
 """
@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.base import BaseHandler
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from rest_framework.exceptions import APIException, NotFound, UnsupportedMediaType
@@ -33,14 +32,12 @@ type Headers = list[tuple[bytes, bytes]]
 type Fast = Callable[..., Answer | None]
 
 JSON = JSONRenderer.media_type
-# What programs send that take JSON, axios the last. Of any other `Accept`, DRF is the judge.
-ACCEPTS = {"*/*", JSON, f"{JSON}, text/plain, */*"}
 # No id has more digits, and Python reads no number that has thousands.
 ID_DIGITS = 19
-# How many kinds of answers are remembered: one for each view, scheme and Origin.
+# How many kinds of answers are remembered: one for each view, scheme, Host and Origin.
 KINDS = 1024
-# Hosts that have been checked; with a domain of ours allowed there may be any number.
-known_hosts: set[str | None] = set()
+# Routes are remembered for paths of so many characters; longer ones are nobody's usual request.
+PATH_MAX = 64
 
 
 class Answer(NamedTuple):
@@ -86,16 +83,6 @@ def shared_serializer(serializer_class: type[Serializer[Any]]) -> Serializer[Any
 find_view = lru_cache(maxsize=4096)(resolve)
 
 
-def check_host(request: HttpRequest) -> None:
-    """Raise DisallowedHost for a Host that is not ours."""
-    host = request.META.get("HTTP_HOST")
-    if host not in known_hosts:
-        request.get_host()
-        if len(known_hosts) >= KINDS:
-            known_hosts.clear()
-        known_hosts.add(host)
-
-
 class FastPath(BaseHandler):
     """A handler that knows the fast path."""
 
@@ -105,14 +92,13 @@ class FastPath(BaseHandler):
     def answer(self, request: HttpRequest) -> Answer | None:
         """Return the answer of the fast path, or None if the request has to take the long way.
 
-        What the database raised is then the request's `refusal`.
+        What was raised meanwhile is then the request's `refusal`.
         """
-        if not (is_client(request) and request.META.get("HTTP_ACCEPT", "*/*") in ACCEPTS):
+        if not is_client(request) or len(request.path_info) > PATH_MAX:
             return None
         try:
-            check_host(request)
             view, _, arguments = find_view(request.path_info)
-        except (SuspiciousOperation, Resolver404):
+        except Resolver404:
             return None
         fast = self.find(view, str(request.method))
         headers = fast and self.common_headers(request, view)
@@ -123,7 +109,7 @@ class FastPath(BaseHandler):
                 if answer := fast(request, **arguments):
                     length = (b"Content-Length", b"%d" % len(answer.body))
                     return answer._replace(headers=[*headers, length, *answer.headers])
-        except (DatabaseError, InterfaceError) as error:
+        except Exception as error:  # noqa: BLE001 (it is raised again inside of the middleware)
             request.refusal = error  # type: ignore[attr-defined]
         return None
 
@@ -131,9 +117,9 @@ class FastPath(BaseHandler):
         """Return the function for a method of a view, if there is one."""
         viewset = getattr(view, "cls", None)
         # To DRF, HEAD is the action of GET.
-        if method == HTTPMethod.HEAD or viewset is None or not hasattr(viewset, "fast"):
+        if method == HTTPMethod.HEAD or viewset is None or "fast_actions" not in vars(viewset):
             return None
-        function: Fast | None = viewset.fast.get(view.actions.get(method.lower()))
+        function: Fast | None = viewset.fast_actions.get(view.actions.get(method.lower()))
         return function
 
     def common_headers(self, request: HttpRequest, view: Any) -> Headers | None:
@@ -141,14 +127,19 @@ class FastPath(BaseHandler):
 
         They depend on the view, on whether the request came by HTTPS, and on its Origin (CORS),
         and are learnt by sending an empty response through the middleware. None is for requests
-        that the middleware answers itself (by a redirect to HTTPS, say).
+        that the middleware answers itself: by a redirect to HTTPS, or since the Host is not ours.
         """
-        kind = (view, request.scheme, request.META.get("HTTP_ORIGIN"))
-        if kind not in self.kinds:
-            if len(self.kinds) >= KINDS:
-                self.kinds.clear()
-            self.kinds[kind] = self.learn_headers(request, view)
-        return self.kinds[kind]
+        meta = request.META
+        host = meta.get("HTTP_HOST")
+        if host is None:
+            return None
+        kind = (view, request.scheme, host, meta.get("HTTP_ORIGIN"))
+        with suppress(KeyError):
+            return self.kinds[kind]
+        if len(self.kinds) >= KINDS:
+            self.kinds.clear()
+        headers = self.kinds[kind] = self.learn_headers(request, view)
+        return headers
 
     def learn_headers(self, request: HttpRequest, view: Any) -> Headers | None:
         """Return what the middleware makes of an empty response of a view's."""

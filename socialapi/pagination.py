@@ -43,8 +43,8 @@ SIZES = (11, 21, 51, LIMIT_MAX + 1)
 SKIP_MAX = 10_000
 # So many rows are found and sorted sooner than they are met in order, in most tables.
 FEW = 1000
-# The questions that had more; as many as that.
-with_many: set[tuple[Any, ...]] = set()
+# Questions known to have more than FEW answers; FEW of them are remembered.
+known_as_many: set[tuple[Any, ...]] = set()
 # What a cursor stands for.
 REPLACED = {"cursor", "skip"}
 BAD_CURSOR = "This cursor was not made here, or for another sort."
@@ -148,9 +148,9 @@ def names_of(order: Order) -> list[str]:
 
 def remember_many(question: tuple[Any, ...]) -> None:
     """Do not look for few rows again where there were many."""
-    if len(with_many) >= FEW:
-        with_many.clear()
-    with_many.add(question)
+    if len(known_as_many) >= FEW:
+        known_as_many.clear()
+    known_as_many.add(question)
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class KeysetPagination(BasePagination):
         raise NotImplementedError
 
     def read_page(self, request: HttpRequest, **known: Any) -> list[Row]:
-        """Return the rows of one page, in one query or two; raises ValidationError.
+        """Return the rows of one page, in one query to four; raises ValidationError.
 
         `known` are values that do not come from the query string, such as who asks.
         """
@@ -261,9 +261,9 @@ class KeysetPagination(BasePagination):
         if not (asked.skip or is_narrow):
             return self.statement(*kind, size).rows(**values)
         question = (kind, *asked.values.values())
-        if is_narrow and not asked.skip and question not in with_many:
+        if is_narrow and not asked.skip and question not in known_as_many:
             rows = self.statement_of_few(*kind, size).rows(**values)
-            if rows or self.statement_of_count(*kind).rows(**values)[0][0] <= FEW:
+            if rows or not self.statement_of_more(*kind).rows(**values):
                 return rows
             remember_many(question)
         return self.read_planned(kind, values, known)
@@ -337,15 +337,10 @@ class KeysetPagination(BasePagination):
 
     @classmethod
     @cache
-    def statement_of_count(cls, shape: Shape, names: Names, backward: bool | None) -> Statement:
-        """Return the statement that counts the rows of a list, up to one more than FEW."""
+    def statement_of_more(cls, shape: Shape, names: Names, backward: bool | None) -> Statement:
+        """Return the statement whose one row tells that a list has more than FEW."""
         rows, _order, _asked = cls.find(shape, names, backward, is_ordered=False)
-
-        def build() -> SQL:
-            text, values = rows.values_list("id")[: FEW + 1].query.sql_with_params()
-            return f"SELECT count(*) FROM ({text}) AS found", values  # noqa: S608
-
-        return Statement(build)
+        return Statement(lambda: rows.values_list("id")[FEW : FEW + 1])
 
     @classmethod
     @cache

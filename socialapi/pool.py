@@ -22,13 +22,13 @@ class Job:
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
         # Whoever takes it has the job: a thread that begins it, or the loop that calls it off.
-        self.token = [None]
+        self.claim = [None]
         self.is_finished = False
 
     def take(self) -> bool:
         """Whether nobody has taken the job yet; the caller then has. Atomic across threads."""
         try:
-            self.token.pop()
+            self.claim.pop()
         except IndexError:
             return False
         return True
@@ -81,6 +81,8 @@ class Pool:
             return await job.future
         except asyncio.CancelledError:
             is_begun = not job.take()
+            if not is_begun:
+                del job.work  # Which may be large, and would wait for its turn all the same.
             while is_begun and not job.is_finished:
                 job.future = job.loop.create_future()
                 with suppress(asyncio.CancelledError):  # Again, which changes nothing.

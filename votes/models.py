@@ -1,4 +1,4 @@
-"""Votes. The posts' counts are kept by triggers, in the migration `0002_count_votes`."""
+"""Votes. The posts' counts are kept by triggers, in `0002_count_votes` and `0005_log_counts`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from django.db.models.functions import Coalesce, Now
 
 from accounts.models import User
 from posts.models import Post, PostQuerySet
-from socialapi.statements import Statement
 
-from .queries import casting, turn, withdrawing
-
-CAST, WITHDRAW = Statement(casting), Statement(withdrawing)
+from .queries import CAST, WITHDRAW
 
 
 def check_sight(user: User, post_id: int) -> None:
@@ -30,8 +27,7 @@ class VoteQuerySet(models.QuerySet["Vote"]):
         Raises Post.DoesNotExist if there is no such post that the user may see.
         """
         try:
-            with turn(post_id):
-                is_new = bool(CAST.rows(user=user.pk, pk=post_id))
+            is_new = bool(CAST.rows(user=user.pk, pk=post_id))
         except IntegrityError:
             # The post, or the user, was deleted in this very moment.
             raise Post.DoesNotExist from None
@@ -44,8 +40,7 @@ class VoteQuerySet(models.QuerySet["Vote"]):
 
         Raises Post.DoesNotExist if there is no such post that the user may see.
         """
-        with turn(post_id):
-            was_there = bool(WITHDRAW.rows(user=user.pk, pk=post_id))
+        was_there = bool(WITHDRAW.rows(user=user.pk, pk=post_id))
         if not was_there:
             check_sight(user, post_id)
         return was_there

@@ -17,7 +17,7 @@ from .serializers import VoteSerializer
 class VoteViewSet(GenericViewSet[Vote]):
     """Vote on posts, and be told whether there was anything to do."""
 
-    fast = fast.ACTIONS
+    fast_actions = fast.ACTIONS
     queryset = Vote.objects.all()
     serializer_class = VoteSerializer
 

@@ -187,3 +187,20 @@ class TestSearch:
         PostFactory.create(title="A title too")
 
         assert titles(as_reader, f"?search=TITLE&owner={author.pk}&sort=top") == ["A title"]
+
+
+@pytest.mark.parametrize("way", [{}, LONG_WAY])
+def test_searches_the_posts_of_an_owner_whom_no_id_can_name(
+    as_reader: APIClient, post: Post, way: dict[str, Any]
+) -> None:
+    assert titles(as_reader, f"?search={post.title}&owner={10**20}", way) == []
+
+
+@pytest.mark.parametrize("accept", ["text/*", "TEXT/HTML"])
+def test_shows_a_page_to_whom_a_bad_token_keeps_out(
+    anonymous: APIClient, db: None, accept: str
+) -> None:
+    response = anonymous.get("/posts", headers={"accept": accept, "authorization": "Bearer x"})
+
+    assert response.status_code == 401
+    assert response["Content-Type"].startswith("text/html")
