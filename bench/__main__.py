@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -41,6 +42,8 @@ from .world import choose_world, suspended_user
 # something is measured. Every commit is written to the disk.
 POSTGRESQL = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "30min"}
 WARM_UP_SECONDS = 2
+# What all systems together may work in a fifth of a second, and be idle.
+IDLE_SECONDS = 0.02
 # Seconds that the profiler takes to begin and to end, twice.
 PATIENCE = 5
 IDLE, STREAMS = 2_000, 200
@@ -235,6 +238,7 @@ def measure_endpoint(
         seconds = options.seconds if number else WARM_UP_SECONDS
         for system, each in bench.systems.items():
             run = Run(bench.world, each.client, number, seconds)
+            wait_until_idle(bench)
             worked = each.server.cpu_seconds()
             try:
                 measured = measure(
@@ -254,6 +258,18 @@ def measure_endpoint(
                 results.floor.setdefault(endpoint.name, []).append(rate)
                 print(f" floor {rate:.0f}", end="", flush=True)
     print(flush=True)
+
+
+def wait_until_idle(bench: Bench) -> None:
+    """Wait until no system works any longer for clients who have left, as on their logins."""
+
+    def worked() -> float:
+        return sum(each.server.cpu_seconds() for each in bench.systems.values())
+
+    before = -1.0
+    while worked() > before + IDLE_SECONDS:
+        before = worked()
+        time.sleep(0.2)
 
 
 def profile(bench: Bench, options: argparse.Namespace) -> None:
