@@ -1,7 +1,7 @@
 """Middleware that browsers need, and that clients with a token pass by.
 
-Sessions, CSRF checks and messages all rest on cookies. Who sends a token and no cookie has no use
-for them, and gets the answer sooner.
+Sessions and messages rest on cookies. Who sends a token and no cookie has no use for them, and
+gets the answer sooner.
 """
 
 from typing import Any
@@ -11,7 +11,6 @@ from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.middleware import csrf
 
 # What programs send that take JSON, axios the last. Of any other `Accept`, DRF is the judge.
 ACCEPTS = {"*/*", "application/json", "application/json, text/plain, */*"}
@@ -52,7 +51,3 @@ class AuthenticationMiddleware(ForBrowsers, auth.AuthenticationMiddleware):
 
 class MessageMiddleware(ForBrowsers, messages.MessageMiddleware):
     """Django's."""
-
-
-class CsrfViewMiddleware(ForBrowsers, csrf.CsrfViewMiddleware):
-    """Django's. The check itself is made of every view that is not exempt, as the API's are."""

@@ -41,7 +41,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "socialapi.browsers.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "socialapi.browsers.CsrfViewMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "socialapi.browsers.AuthenticationMiddleware",
     "socialapi.browsers.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
