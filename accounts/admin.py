@@ -53,7 +53,7 @@ class PasswordForm(AdminPasswordChangeForm[User]):
 
 
 @admin.register(User)
-class UserAdmin(ModerationAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(ModerationAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  # Not at run time.
     """Moderators look at users and suspend them. Superusers do everything else.
 
     Whoever edits users could make a superuser, so no permission but theirs allows it.

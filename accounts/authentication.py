@@ -12,16 +12,16 @@ from rest_framework_simplejwt.exceptions import TokenError
 from socialapi.exceptions import InvalidToken
 from socialapi.statements import Statement, identifier
 
-from .models import USER_COLUMNS, Session, User
+from .models import USER_COLUMNS, Session, SessionQuerySet, User
 from .tokens import AccessToken
 
-CALLER = Statement(
-    lambda: (
-        Session.objects.open()
-        .filter(pk=identifier("session"), user=identifier("user"))
-        .values_list(*(f"user__{name}" for name in USER_COLUMNS))
-    )
-)
+
+def open_session() -> SessionQuerySet:
+    """Return, for a statement, the session of a token's ids `user` and `session`, while open."""
+    return Session.objects.open().filter(pk=identifier("session"), user=identifier("user"))
+
+
+CALLER = Statement(lambda: open_session().values_list(*(f"user__{name}" for name in USER_COLUMNS)))
 
 
 @lru_cache(maxsize=4096)
@@ -30,7 +30,7 @@ def read_token(text: str) -> AccessToken:
 
     Raises TokenError. What is returned is shared, so it must not be written to.
     """
-    return AccessToken(text)  # type: ignore[arg-type]
+    return AccessToken(text)  # type: ignore[arg-type]  # It takes text, whatever it declares.
 
 
 def bearer_token(request: HttpRequest) -> AccessToken | None:

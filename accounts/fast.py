@@ -8,16 +8,15 @@ from django.db.models import Exists
 from django.http import HttpRequest
 from rest_framework.exceptions import NotAuthenticated
 
-from socialapi.statements import Parameter, identifier
+from socialapi.statements import SQL, Parameter, identifier
 
-from .authentication import bearer_token
-from .models import Session
+from .authentication import bearer_token, open_session
 
-USER, SESSION = identifier("user"), identifier("session")
+USER = identifier("user")
 
 
 def caller_ids(request: HttpRequest) -> dict[str, int]:
-    """Return the values of `USER` and `SESSION`; raises an APIException without a good token."""
+    """Return the ids in the caller's token; raises an APIException without a good one."""
     token = bearer_token(request)
     if token is None:
         raise NotAuthenticated
@@ -26,12 +25,11 @@ def caller_ids(request: HttpRequest) -> dict[str, int]:
 
 def is_open() -> Exists:
     """Return the condition that the caller's session is open."""
-    return Exists(Session.objects.open().filter(pk=SESSION, user=USER))
+    return Exists(open_session())
 
 
-def with_caller(sql: str, *parameters: Parameter) -> tuple[str, tuple[Parameter, ...]]:
+def with_caller(sql: str, *parameters: Parameter) -> SQL:
     """Return a statement that has a table `caller`, of one row while the session is open."""
-    caller = Session.objects.open().filter(pk=SESSION, user=USER)
-    columns = caller.values_list("user_id", "user__username", "user__created_at")
-    text, own = columns.query.sql_with_params()
+    caller = open_session().values_list("user_id", "user__username", "user__created_at")
+    text, own = caller.query.sql_with_params()
     return f"WITH caller (id, username, created_at) AS ({text}) {sql}", (*own, *parameters)

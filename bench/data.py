@@ -168,13 +168,12 @@ def copy_rows(cluster: Cluster, size: Size, system: System, name: str) -> None:
         target.cursor() as writer,
     ):
         for theirs, ours, columns in COPIES:
-            if not system.counts_votes:
-                columns = columns.removesuffix(", vote_count")  # noqa: PLW2901
-            read = columns if system.is_django else columns.replace("password", PLAIN_HASH)
+            kept = columns if system.counts_votes else columns.removesuffix(", vote_count")
+            read = kept if system.is_django else kept.replace("password", PLAIN_HASH)
             with tempfile.TemporaryFile() as file:
                 reader.copy_expert(f"COPY (SELECT {read} FROM {ours} ORDER BY id) TO STDOUT", file)
                 file.seek(0)
-                writer.copy_expert(f"COPY {theirs} ({columns}) FROM STDIN", file)
+                writer.copy_expert(f"COPY {theirs} ({kept}) FROM STDIN", file)
         for table in ("users", "posts"):
             writer.execute(
                 f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"

@@ -11,6 +11,12 @@ from django.core.management import call_command
 os.environ["DJANGO_SETTINGS_MODULE"] = "socialapi.settings"
 django.setup()
 
+from accounts.models import User  # noqa: E402 (models need the setup above)
+from accounts.tokens import log_in  # noqa: E402 (as above)
+from socialapi.asgi import application  # noqa: E402 (as above)
+from socialapi.fast import Answer  # noqa: E402 (as above)
+from socialapi.statements import Statement  # noqa: E402 (as above)
+
 
 def create_schema() -> None:
     """Bring the tables up to date."""
@@ -19,10 +25,6 @@ def create_schema() -> None:
 
 def create_token(user_id: int) -> str:
     """Log a user in, and return the access token."""
-    # Models can only be imported after the setup above.
-    from accounts.models import User  # noqa: PLC0415
-    from accounts.tokens import log_in  # noqa: PLC0415
-
     return str(log_in(User.objects.get(pk=user_id))["access_token"])
 
 
@@ -32,8 +34,6 @@ def record_sql(requests: list[list[str]]) -> list[list[Any]]:
     Of a statement that is its text with numbered parameters; their names, types and values; and
     whether it is planned anew each time.
     """
-    from socialapi.statements import Statement  # noqa: PLC0415
-
     sent: list[list[Any]] = []
 
     def rows(self: Statement, **values: Any) -> Any:
@@ -67,9 +67,6 @@ def as_text(value: Any) -> str:
 
 def answer(method: str, address: str, token: str, body: str, content_type: str) -> None:
     """Answer a request; raises ValueError if it fails."""
-    from socialapi.asgi import application  # noqa: PLC0415
-    from socialapi.fast import Answer  # noqa: PLC0415
-
     headers = {"host": os.environ["ALLOWED_HOSTS"], "accept": "application/json"}
     headers |= {"authorization": f"Bearer {token}", "content-type": content_type}
     url = urlsplit(address)

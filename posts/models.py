@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import connection, models, transaction
-from django.db.models import FilteredRelation, Func, Q
+from django.db.models import Expression, FilteredRelation, Func, Q
 from django.db.models.functions import Cast, Length, Now, Upper
 from django.db.models.lookups import LessThanOrEqual
 
 from accounts.models import User
-from socialapi.statements import Parameter
 
 TITLE_MAX = 300
 CONTENT_MAX = 40_000
@@ -34,18 +33,14 @@ LEASE = timedelta(seconds=30)
 class PostQuerySet(models.QuerySet["Post"]):
     """Posts by who may see them, and in the form that the API shows.
 
-    A user may also be the parameter of a statement.
+    A user may also be an expression for the user's id, in a statement.
     """
 
     def published(self) -> PostQuerySet:
         """What everyone may see."""
         return self.filter(published=True)
 
-    def drafts_of(self, user: User | Parameter) -> PostQuerySet:
-        """What only its author may see, for the author."""
-        return self.filter(published=False, owner=user)
-
-    def visible_to(self, user: User | Parameter) -> PostQuerySet:
+    def visible_to(self, user: User | Expression) -> PostQuerySet:
         """What is published, and the user's own drafts."""
         return self.filter(Q(published=True) | Q(owner=user))
 
@@ -56,7 +51,7 @@ class PostQuerySet(models.QuerySet["Post"]):
         """
         return self.filter(title__icontains=text)
 
-    def seen_by(self, user: User | Parameter) -> PostQuerySet:
+    def seen_by(self, user: User | Expression) -> PostQuerySet:
         """What the API shows, in one query.
 
         A post's own columns, its owner's `id`, `username` and `created_at`, and `voted`: whether

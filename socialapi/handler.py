@@ -28,7 +28,7 @@ from rest_framework.exceptions import APIException, ParseError
 
 from .database import drop_lost_connection
 from .exceptions import PayloadTooLarge, ServiceUnavailable
-from .fast import Answer, FastPath
+from .fast import Answer, FastPath, encode_headers
 from .pool import Pool
 
 type Scope = dict[str, Any]
@@ -209,8 +209,8 @@ def settle(request: HttpRequest, response: HttpResponseBase) -> Answer | Streami
 
 
 def complete(request: HttpRequest, response: HttpResponseBase) -> Answer:
-    """Read a response to its end, and close it. Its headers are ASCII, as Django sees to."""
-    headers = [(name.encode(), value.encode("latin1")) for name, value in response.items()]
+    """Read a response to its end, and close it."""
+    headers = encode_headers(response)
     headers += [(b"Set-Cookie", c.OutputString().encode()) for c in response.cookies.values()]
     is_head = request.method == HTTPMethod.HEAD
     body = b"" if is_head else b"".join(response)

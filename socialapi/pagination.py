@@ -10,7 +10,7 @@ import base64
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from urllib.parse import unquote_plus
 
 import orjson
@@ -27,6 +27,7 @@ from django.utils.timezone import is_naive
 from rest_framework import serializers
 from rest_framework.pagination import BasePagination
 
+from .fast import shared_serializer
 from .fields import IntegerField, StringField
 from .network import absolute_uri
 from .statements import SQL, Parameter, Row, Statement, identifier
@@ -121,12 +122,6 @@ class PageSerializer(serializers.Serializer[Any]):
             except (ValueError, TypeError):
                 raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
         return attrs
-
-    @classmethod
-    @cache
-    def shared(cls) -> Self:
-        """Return one for all requests: to make the fields costs more than to use them."""
-        return cls()
 
 
 def keep_query(text: str) -> str:
@@ -229,7 +224,7 @@ class KeysetPagination(BasePagination):
     def read_query(cls, text: str) -> Asked:
         """Validate a query string; many ask for the same. Raises ValidationError."""
         # As a plain dict, in which an empty value is not a missing one.
-        asked = cls.query_class.shared().run_validation(QueryDict(text).dict())
+        asked = shared_serializer(cls.query_class).run_validation(QueryDict(text).dict())
         skip, limit, cursor = asked.pop("skip"), asked.pop("limit"), asked.pop("cursor", None)
         order = cls.query_class.orders[asked["sort"]]
         values = {name: asked.pop(name) for name in cls.parameters if name in asked}

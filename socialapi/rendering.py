@@ -1,14 +1,13 @@
 """JSON by orjson, and the browsable API."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import orjson
 from django.contrib.auth import get_user
 from rest_framework import renderers
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.request import Request, override_method
+from rest_framework.request import override_method
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -45,20 +44,6 @@ class JSONRenderer(renderers.BaseRenderer):
         if response is not None and response.exception:
             response["Content-Type"] = PROBLEM_TYPE
         return b"" if data is None else to_json(data)
-
-
-class ContentNegotiation(DefaultContentNegotiation):
-    """DRF's, but quick about the clients that take anything, or JSON."""
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[Any], format_suffix: str | None = None
-    ) -> tuple[Any, str]:
-        """Return a renderer and its media type; raises NotAcceptable."""
-        first = next(iter(renderers))
-        if request.META.get("HTTP_ACCEPT", "*/*") in {"*/*", first.media_type}:
-            return first, first.media_type
-        chosen: tuple[Any, str] = super().select_renderer(request, renderers, format_suffix)
-        return chosen
 
 
 class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):

@@ -39,11 +39,11 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "socialapi.browsers.SessionMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "socialapi.browsers.AuthenticationMiddleware",
-    "socialapi.browsers.MessageMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -126,7 +126,6 @@ REST_FRAMEWORK = {
         "socialapi.parsing.BrowserFormParser",
         "socialapi.parsing.BrowserMultiPartParser",
     ],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "socialapi.rendering.ContentNegotiation",
     "DEFAULT_SCHEMA_CLASS": "socialapi.schema.AutoSchema",
     "EXCEPTION_HANDLER": "socialapi.errors.handle_exception",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",

@@ -67,11 +67,9 @@ class Statement:
     @cached_property
     def compiled(self) -> tuple[str, dict[str, str]]:
         """The SQL with numbered parameters, and the parameters' types by their names."""
-        text, parameters = self.query
-        named = [p for p in parameters if isinstance(p, Parameter)]
+        named = [p for p in self.query[1] if isinstance(p, Parameter)]
         types = {p.value: str(p.output_field.db_type(connections["default"])) for p in named}
-        numbers = {name: f"${number}" for number, name in enumerate(types, 1)}
-        return text % write(parameters, lambda name: numbers[name]), types
+        return self.plain % {name: f"${number}" for number, name in enumerate(types, 1)}, types
 
     @cached_property
     def name(self) -> str:
@@ -100,9 +98,13 @@ class Statement:
     def plain(self) -> str:
         """SQL with psycopg2's parameters, to be followed by `LIMIT`."""
         text, parameters = self.query
-        # What is a percent sign for psycopg2 is two.
-        values = write(parameters, lambda name: f"%({name})s", percent="%%")
-        return text.replace("%%", "%%%%") % values
+        connection = connected()
+        return text.replace("%%", "%%%%") % tuple(
+            f"%({p.value})s"
+            if isinstance(p, Parameter)
+            else literal(connection.connection, p).replace("%", "%%")
+            for p in parameters
+        )
 
     def rows(self, **values: Any) -> list[Row]:
         """Run it as a prepared statement, and return all rows. One round trip.
@@ -112,8 +114,7 @@ class Statement:
         """
         if is_beyond_columns(values):
             return []
-        connection = connections["default"]
-        connection.ensure_connection()
+        connection = connected()
         names = prepared.setdefault(connection.connection, set())
         text = self.execute if self.name in names else self.prepare
         rows = self.attempt(connection, text, values, MENDS)
@@ -150,7 +151,14 @@ class Statement:
         if is_beyond_columns(values):
             return []
         text = f"{self.plain} LIMIT {limit:d} OFFSET {offset:d}"
-        return fetch(connections["default"], text, values)
+        return fetch(connected(), text, values)
+
+
+def connected() -> BaseDatabaseWrapper:
+    """Return the calling thread's connection, made if it has none."""
+    connection = connections["default"]
+    connection.ensure_connection()
+    return connection
 
 
 def fetch(connection: BaseDatabaseWrapper, text: str, values: dict[str, Any]) -> list[Row]:
@@ -160,7 +168,6 @@ def fetch(connection: BaseDatabaseWrapper, text: str, values: dict[str, Any]) ->
             cursor.execute(text, values)
             return list(cursor.fetchall())
     # Django's cursor would cost as much again as psycopg2's.
-    connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
         cursor.execute(inline(connection.connection, text, values))
         return list(cursor.fetchall())
@@ -181,20 +188,6 @@ def literal(connection: Any, value: Any) -> str:
     if hasattr(adapted, "prepare"):
         adapted.prepare(connection)
     return str(adapted.getquoted(), "utf-8")
-
-
-def write(
-    parameters: list[Any], name: Callable[[str], str], percent: str = "%"
-) -> tuple[str, ...]:
-    """Return SQL for parameters: by their names, or for a constant itself."""
-    connection = connections["default"]
-    connection.ensure_connection()
-    return tuple(
-        name(p.value)
-        if isinstance(p, Parameter)
-        else literal(connection.connection, p).replace("%", percent)
-        for p in parameters
-    )
 
 
 def is_beyond_columns(values: dict[str, Any]) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from threading import Lock
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import Error as DatabaseError
 from django.db import IntegrityError
 from django.db.models import BigIntegerField
 from django.http import HttpRequest
@@ -20,7 +19,7 @@ from accounts.models import Session
 from socialapi.fast import Answer, json_answer, read_body
 from socialapi.statements import SQL, Parameter, Statement
 
-from .queries import PK
+from .queries import casting, withdrawing
 from .serializers import VoteSerializer
 
 IDS = ArrayField(BigIntegerField())
@@ -38,31 +37,7 @@ def voters() -> SQL:
     return sql, (Parameter("sessions", IDS), Parameter("users", IDS), *parameters)
 
 
-def casting() -> SQL:
-    """Return SQL that adds their votes on the post that are not there, where they may see it."""
-    text, parameters = voters()
-    sql = (
-        "INSERT INTO votes_vote (user_id, post_id) "  # noqa: S608
-        f"SELECT user_id, post.id FROM ({text}) AS voter "
-        "JOIN posts_post AS post ON post.id = %s AND (published OR owner_id = user_id) "
-        "ON CONFLICT DO NOTHING RETURNING user_id"
-    )
-    return sql, (*parameters, PK)
-
-
-def withdrawing() -> SQL:
-    """Return SQL that removes their votes on the post, which is locked before its votes."""
-    text, parameters = voters()
-    sql = (
-        "WITH post AS (SELECT * FROM posts_post WHERE id = %s FOR NO KEY UPDATE) "  # noqa: S608
-        f"DELETE FROM votes_vote AS vote USING post, ({text}) AS voter WHERE post_id = post.id "
-        "AND vote.user_id = voter.user_id AND (published OR owner_id = vote.user_id) "
-        "RETURNING vote.user_id"
-    )
-    return sql, (PK, *parameters)
-
-
-CAST, WITHDRAW = Statement(casting), Statement(withdrawing)
+CAST, WITHDRAW = Statement(lambda: casting(voters())), Statement(lambda: withdrawing(voters()))
 
 
 @dataclass(eq=False)
@@ -75,7 +50,7 @@ class Wish:
     session: int
     is_over: bool = False
     has_changed: bool = False
-    error: DatabaseError | None = None
+    error: Exception | None = None
 
 
 class Meeting:
@@ -88,7 +63,7 @@ class Meeting:
     def fulfil(self, wish: Wish) -> bool:
         """Make a vote, with all like it that wait, and return whether it changed anything.
 
-        Raises the database's error, which is everyone's in the same statement.
+        Raises what the statement raised, for everyone in it.
         """
         self.wishes.append(wish)
         with self.lock:
@@ -111,7 +86,7 @@ class Meeting:
         except IntegrityError:
             # The post or one of them was deleted in this very moment; DRF finds out.
             rows = []
-        except DatabaseError as error:
+        except Exception as error:  # noqa: BLE001 (each of them raises it)
             for each in alike:
                 each.error = error
             rows = []

@@ -8,8 +8,11 @@ from django.db.models.functions import Coalesce, Now
 
 from accounts.models import User
 from posts.models import Post, PostQuerySet
+from socialapi.statements import Statement
 
-from .queries import CAST, WITHDRAW
+from .queries import ONE, casting, withdrawing
+
+CAST, WITHDRAW = Statement(lambda: casting(ONE)), Statement(lambda: withdrawing(ONE))
 
 
 def check_sight(user: User, post_id: int) -> None:

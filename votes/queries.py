@@ -1,43 +1,54 @@
-"""The statements that add votes on a post and remove them. Their rows tell whose they were."""
+"""The statements that add votes on a post and remove them, for one voter or more.
+
+Their rows are the users whose votes they were.
+"""
+
+from django.db.models import BigAutoField
+from django.db.models.expressions import RawSQL
 
 from posts.models import Post
-from socialapi.statements import SQL, Statement, identifier
+from socialapi.statements import SQL, identifier
 
-USER, PK = identifier("user"), identifier("pk")
+# In these statements, the column of those who vote.
+VOTER = RawSQL("voter.user_id", [], BigAutoField())
+# The only voter, where there is one.
+ONE: SQL = ("SELECT %s AS user_id", (identifier("user"),))
 
 
-def casting() -> SQL:
-    """Return SQL that adds the user's vote on a post, unless it is there.
+def casting(voters: SQL) -> SQL:
+    """Return SQL that adds votes on a post, where they are not there.
 
-    There must be such a post that the user may see.
+    `voters` is SQL for their `user_id`s. There must be such a post that they may see.
     """
-    post, parameters = seen()
+    chosen, parameters = votes_of(voters)
     sql = (
-        f"INSERT INTO votes_vote (user_id, post_id) SELECT %s, post.id FROM ({post}) AS post "  # noqa: S608 (Django's SQL)
+        f"INSERT INTO votes_vote (user_id, post_id) {chosen} "
         "ON CONFLICT DO NOTHING RETURNING user_id"
     )
-    return sql, (USER, *parameters)
+    return sql, parameters
 
 
-def withdrawing() -> SQL:
-    """Return SQL that removes the user's vote on a post that the user may see.
+def withdrawing(voters: SQL) -> SQL:
+    """Return SQL that removes the voters' votes on a post that they may see.
 
-    The post is locked before its vote, as when posts or users are deleted.
+    The post is locked before its votes, as when posts or users are deleted.
     """
-    post, parameters = seen()
+    chosen, parameters = votes_of(voters, lock="FOR NO KEY UPDATE")
     sql = (
-        f"WITH post AS ({post} FOR NO KEY UPDATE) "  # noqa: S608 (Django's SQL)
-        "DELETE FROM votes_vote USING post WHERE post_id = post.id AND user_id = %s "
-        "RETURNING user_id"
+        f"WITH chosen (user_id, post_id) AS ({chosen}) DELETE FROM votes_vote AS vote "  # noqa: S608 (as above)
+        "USING chosen WHERE (vote.user_id, vote.post_id) = (chosen.user_id, chosen.post_id) "
+        "RETURNING vote.user_id"
     )
-    return sql, (*parameters, USER)
+    return sql, parameters
 
 
-def seen() -> SQL:
-    """Return SQL for the id of the post, if the user may see it."""
-    post = Post.objects.visible_to(USER).filter(pk=PK).values_list("id")
-    text, parameters = post.query.sql_with_params()
-    return text, tuple(parameters)
-
-
-CAST, WITHDRAW = Statement(casting), Statement(withdrawing)
+def votes_of(voters: SQL, lock: str = "") -> SQL:
+    """Return SQL for the ids of each voter, and of the post if the voter may see it."""
+    text, parameters = voters
+    seen = Post.objects.visible_to(VOTER).filter(pk=identifier("pk")).values_list("id")
+    post, others = seen.query.sql_with_params()
+    sql = (
+        f"SELECT voter.user_id, post.id FROM ({text}) AS voter "  # noqa: S608 (as above)
+        f"CROSS JOIN LATERAL ({post} {lock}) AS post"
+    )
+    return sql, (*parameters, *others)
