@@ -39,13 +39,15 @@ class PostAdmin(ModerationAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Post], search_term: str
     ) -> tuple[QuerySet[Post], bool]:
-        """Find by title, on its trigram index, or by owner, on theirs.
+        """Find by words of the title, on its index, or by owner, on theirs.
 
         One or the other: of both at once, PostgreSQL would use no index.
         """
         if search_term.startswith("@"):
             return queryset.filter(owner__in=users_named(search_term[1:].strip())), False
-        return super().get_search_results(request, queryset, search_term)
+        for word in search_term.split():
+            queryset &= Post.objects.matching(word)
+        return queryset, False
 
     def describe(self, obj: Post) -> str:
         """Add the title."""

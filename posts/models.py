@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import connection, models, transaction
-from django.db.models import Expression, FilteredRelation, Func, Q
-from django.db.models.functions import Cast, Length, Now, Upper
+from django.db.models import BooleanField, Expression, F, FilteredRelation, Func, Q, Value
+from django.db.models.functions import Cast, Length, Now
 from django.db.models.lookups import LessThanOrEqual
 
 from accounts.models import User
@@ -24,6 +25,8 @@ WINDOW = timedelta(minutes=10)
 MARK_EVERY = timedelta(minutes=1)
 # How much of the log is read, returned and removed by one call.
 SCAN, PAGE, SWEEP = 10_000, 200, 100_000
+# What the index of titles holds of each: its parts, as `posts_grams_query` asks for them.
+GRAMS = Func(F("title"), function="posts_grams", output_field=SearchVectorField())
 # Open streams of a user.
 MOST_STREAMS = 5
 # How long a stream still counts when its process has died without a word.
@@ -44,12 +47,23 @@ class PostQuerySet(models.QuerySet["Post"]):
         """What is published, and the user's own drafts."""
         return self.filter(Q(published=True) | Q(owner=user))
 
-    def matching(self, text: str) -> PostQuerySet:
+    def matching(self, text: str | Expression) -> PostQuerySet:
         r"""Posts whose title contains the text in any case; on `posts_post_title_search`.
 
-        `icontains` compares in upper case and takes `%`, `_` and `\` as themselves.
+        The index finds titles with all parts of the text, of which `icontains` takes those that
+        have them in a row. It compares in upper case too, and takes `%`, `_` and `\` as themselves.
         """
-        return self.filter(title__icontains=text)
+        query = Func(
+            text if isinstance(text, Expression) else Value(text), function="posts_grams_query"
+        )
+        fits = Func(
+            GRAMS,
+            query,
+            template="%(expressions)s",
+            arg_joiner=" @@ ",
+            output_field=BooleanField(),
+        )
+        return self.filter(fits, title__icontains=text)
 
     def seen_by(self, user: User | Expression) -> PostQuerySet:
         """What the API shows, in one query.
@@ -122,7 +136,7 @@ class Post(models.Model):
                 "created_at", "id", condition=Q(published=True), name="posts_post_by_time"
             ),
             models.Index("owner", "published", "created_at", "id", name="posts_post_by_owner"),
-            GinIndex(OpClass(Upper("title"), name="gin_trgm_ops"), name="posts_post_title_search"),
+            GinIndex(GRAMS, name="posts_post_title_search"),
         ]
 
     def __str__(self) -> str:

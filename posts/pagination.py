@@ -1,6 +1,5 @@
 """The list's query parameters, validated like a body, and its pages."""
 
-import re
 from typing import Any
 
 from django.db.models import TextField
@@ -13,8 +12,8 @@ from socialapi.statements import Parameter, identifier
 
 from .models import Post, PostQuerySet
 
-# https://www.postgresql.org/docs/current/pgtrgm.html
-TRIGRAM = re.compile(r"[^\W_]{3}")
+# Texts of less characters than this are in too many titles to be looked for without a plan.
+LETTERS_MIN = 3
 COLUMNS = (
     "id",
     "title",
@@ -71,8 +70,13 @@ class PostPagination(KeysetPagination):
 
     @classmethod
     def is_narrow(cls, values: dict[str, Any]) -> bool:
-        """Whether a text is searched for that has a trigram in it."""
-        return TRIGRAM.search(values.get("search", "")) is not None
+        """Whether a text is searched for."""
+        return "search" in values
+
+    @classmethod
+    def may_be_few(cls, values: dict[str, Any]) -> bool:
+        """Whether it is more than a letter or two."""
+        return len(values.get("search", "")) >= LETTERS_MIN
 
     @classmethod
     def select(cls, asked: dict[str, Any], *, is_ordered: bool) -> PostQuerySet:

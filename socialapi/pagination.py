@@ -196,7 +196,12 @@ class KeysetPagination(BasePagination):
 
     @classmethod
     def is_narrow(cls, values: dict[str, Any]) -> bool:
-        """Whether values may leave few rows, and be looked up in an index that has no order."""
+        """Whether values may be looked up in an index that has no order."""
+        raise NotImplementedError
+
+    @classmethod
+    def may_be_few(cls, values: dict[str, Any]) -> bool:
+        """Whether narrow values probably leave few rows."""
         raise NotImplementedError
 
     def read_page(self, request: HttpRequest, **known: Any) -> list[Row]:
@@ -252,11 +257,11 @@ class KeysetPagination(BasePagination):
         values = asked.values | known
         names = (*known, *(name for name in asked.values if name in self.parameters))
         kind = (asked.shape, names, asked.cursor.backward if asked.cursor else None)
-        is_narrow = self.is_narrow(asked.values)
-        if not (asked.skip or is_narrow):
+        if not (asked.skip or self.is_narrow(asked.values)):
             return self.statement(*kind, size).rows(**values)
         question = (kind, *asked.values.values())
-        if is_narrow and not asked.skip and question not in known_as_many:
+        may_be_few = self.may_be_few(asked.values) and question not in known_as_many
+        if may_be_few and not asked.skip:
             rows = self.statement_of_few(*kind, size).rows(**values)
             if rows or not self.statement_of_more(*kind).rows(**values):
                 return rows
@@ -309,24 +314,23 @@ class KeysetPagination(BasePagination):
         """Return the statement for `size` rows of a list that has a few, in whatever order.
 
         It finds them all and sorts them, and returns nothing if there are more than FEW. A plan
-        for reading them in order would be a gamble on how far apart they are.
+        for reading them in order would be a gamble on how far apart they are. What is shown of
+        them is then looked up for those of the page alone, which go by the name of their table.
         """
         rows, order, asked = cls.find(shape, names, backward, is_ordered=False)
+        table, direction = cls.model._meta.db_table, "DESC" if order[0].descending else "ASC"
+        keys = ", ".join(f"{place.expression.name} {direction}" for place in order)
 
         def build() -> SQL:
-            keys = [f"key{number}" for number in range(len(order))]
-            found = rows.values_list("id", *(place.expression for place in order))
-            text, values = found[: FEW + 1].query.sql_with_params()
-            direction = "DESC" if order[0].descending else "ASC"
-            ids = (
-                "SELECT id FROM found WHERE (SELECT count(*) FROM found) <= %s ORDER BY "  # noqa: S608
-                f"{', '.join(f'{key} {direction}' for key in keys)} LIMIT {size}"
+            found, values = rows[: FEW + 1].query.sql_with_params()
+            page = cls.show(cls.model._default_manager.order_by(*order), asked)
+            text, others = page.values_list(*cls.columns).query.sql_with_params()
+            few = (
+                "SELECT * FROM found WHERE (SELECT count(*) FROM found) <= %s"  # noqa: S608
+                f" ORDER BY {keys} LIMIT {size}"
             )
-            chosen = RawSQL(ids, [FEW])  # noqa: S611 (of names and numbers of ours)
-            few = cls.model._default_manager.filter(pk__in=chosen).order_by(*order)
-            page, others = cls.show(few, asked).values_list(*cls.columns).query.sql_with_params()
-            columns = ", ".join(["id", *keys])
-            return f"WITH found ({columns}) AS MATERIALIZED ({text}) {page}", (*values, *others)
+            ctes = f"WITH found AS MATERIALIZED ({found}), {table} AS ({few})"
+            return f"{ctes} {text}", (*values, FEW, *others)
 
         return Statement(build)
 

@@ -167,6 +167,17 @@ class TestSearch:
 
         assert self.found(as_reader, text) == [title]
 
+    @pytest.mark.parametrize("title", [r"It's 'a' & \b\\ | (!straße:*)", "漢字 🐎 ﬁn İstanbuł ΣΊΣυφος"])
+    def test_finds_a_title_by_every_part_of_it(self, author: User, title: str) -> None:
+        for each in (title, title[1:], title[:-1], title[:9] + "x" + title[9:]):
+            PostFactory.create(owner=author, title=each)
+        ends = [(start, end) for end in range(len(title) + 1) for start in range(end)]
+
+        for text in {title[start:end] for start, end in ends}:
+            found = Post.objects.matching(text).order_by("id")
+            assert list(found) == list(Post.objects.filter(title__icontains=text).order_by("id"))
+            assert found
+
     @pytest.mark.parametrize("text", ["%", "_", "\\", "100%sure", "snakeXcase"])
     def test_takes_wildcards_as_themselves(self, as_reader: APIClient, text: str) -> None:
         PostFactory.create(title="100 sure snake case")
