@@ -38,6 +38,11 @@ def on_starting(_server: Any) -> None:
     wait_for_database(environment.DATABASE_URL, environment.DB_WAIT)
 
 
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Let a stop wait until the worker has loaded: uvloop forgets what comes before it runs."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
 def post_worker_init(worker: Any) -> None:
     """Keep the garbage collector from what was loaded, and announce the end before it comes.
 
@@ -57,7 +62,9 @@ def post_worker_init(worker: Any) -> None:
                 worker.loop.remove_reader(listener)
         worker.handle_exit_signal()
 
-    worker.loop.add_signal_handler(signal.SIGTERM, leave)
+    worker.loop.remove_signal_handler(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, lambda *_: worker.loop.call_soon_threadsafe(leave))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     # Connections that stay idle are closed by force after this, which has to be before the kill.
     worker.cfg.set("graceful_timeout", 5)
     # What is there now stays, and need not be looked through for garbage again and again.
