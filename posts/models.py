@@ -50,8 +50,8 @@ class PostQuerySet(models.QuerySet["Post"]):
     def matching(self, text: str | Expression) -> PostQuerySet:
         r"""Posts whose title contains the text in any case; on `posts_post_title_search`.
 
-        The index finds titles with all parts of the text, of which `icontains` takes those that
-        have them in a row. It compares in upper case too, and takes `%`, `_` and `\` as themselves.
+        The index finds titles with all parts of the text, and `icontains` takes those that have
+        them in a row. It compares in upper case too, and takes `%`, `_` and `\` as themselves.
         """
         query = Func(
             text if isinstance(text, Expression) else Value(text), function="posts_grams_query"

@@ -319,7 +319,8 @@ class KeysetPagination(BasePagination):
         """
         rows, order, asked = cls.find(shape, names, backward, is_ordered=False)
         table, direction = cls.model._meta.db_table, "DESC" if order[0].descending else "ASC"
-        keys = ", ".join(f"{place.expression.name} {direction}" for place in order)
+        names_of_keys = names_of(cls.query_class.orders[asked["sort"]])
+        keys = ", ".join(f"{name} {direction}" for name in names_of_keys)
 
         def build() -> SQL:
             found, values = rows[: FEW + 1].query.sql_with_params()
