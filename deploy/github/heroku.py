@@ -8,7 +8,6 @@ By Heroku's Platform API, and with the standard library alone: the machines of G
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -77,12 +76,14 @@ class App:
         build = self._ask("POST", "/builds", {"source_blob": blob})
         # What it writes is for people; what counts is asked for afterwards.
         with (
-            suppress(UnreachableError, OSError, HTTPException),
+            suppress(DeployError, OSError, HTTPException),
             closing(_open(Request(build["output_stream_url"]))) as output,
         ):
-            shutil.copyfileobj(output, sys.stdout.buffer)
-        build = self._wait(f"/builds/{build['id']}", lambda it: it["status"] != "pending")
-        if build["status"] != "succeeded":
+            for line in output:
+                print(line.decode(errors="replace"), end="", flush=True)
+        path = f"/builds/{build['id']}"
+        build = self._wait(path, lambda it: it["status"] == "failed" or it["release"])
+        if build["status"] == "failed":
             raise DeployError("The build has failed.")
         return build
 

@@ -48,7 +48,9 @@ class Heroku(ThreadingHTTPServer):
                 self.build = body
                 result = {"id": "b", "output_stream_url": f"{self.url}/output"}
             case "GET /builds/b":
-                result = {"id": "b", "status": after(self.builds), "release": {"id": "new"}}
+                status = after(self.builds)
+                release = {"id": "new"} if status == "succeeded" else None
+                result = {"id": "b", "status": status, "release": release}
             case "GET /releases/new":
                 result = {"id": "new", "version": 8, "status": after(self.phases)}
             case "GET /dynos":
@@ -124,7 +126,7 @@ def deploy(heroku: Heroku, key: str = KEY) -> None:
 
 
 def test_what_was_built_runs_in_the_end(
-    heroku: Heroku, capfdbinary: pytest.CaptureFixture[bytes]
+    heroku: Heroku, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deploy(heroku)
 
@@ -136,9 +138,9 @@ def test_what_was_built_runs_in_the_end(
         [(8, "up")],
     )
     assert heroku.rolled_back_to is None
-    output = capfdbinary.readouterr().out
-    assert b"Python app detected" in output
-    assert b"v8 is ready." in output
+    output = capsys.readouterr().out
+    assert "Python app detected" in output
+    assert "v8 is ready." in output
 
 
 def test_the_source_is_what_is_committed() -> None:
