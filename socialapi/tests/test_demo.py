@@ -68,7 +68,7 @@ class Page:
 
     def wait_for_log(self, text: str) -> None:
         """Return when the stream has told this."""
-        wait_until(lambda: any(text in line for line in self.texts("#log li")))
+        wait_until(lambda: any(text in line for line in self.texts("#log p")))
 
     def press(self, *keys: str) -> None:
         """Type into what has the focus."""
@@ -159,7 +159,7 @@ def test_a_newcomer_does_it_all_on_a_phone_by_keyboard(page: Page, client: Clien
 
     assert page.find("#greeting").text == "You are logged out."
     wait_until(lambda: not Session.objects.open().exists())
-    assert not page.texts("#log li")
+    assert not page.texts("#log p")
     assert refusals(page.chrome) == []
     assert page.chrome.title == "Demo – Social API"
 

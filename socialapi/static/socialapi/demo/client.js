@@ -52,7 +52,7 @@ async function send(method, path, { body, token, headers, signal, asStream } = {
   }
 }
 
-/** What a user can do. Each call throws a Problem, or an AbortError if the login ends meanwhile. */
+/** What a user can do. Each call throws a Problem, or an AbortError if the login ends first. */
 export class Client {
   #tokens = JSON.parse(sessionStorage.getItem(KEY));
   #login = new AbortController();

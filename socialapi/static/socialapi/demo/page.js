@@ -194,7 +194,7 @@ async function remove(id) {
 
 /* The stream. */
 
-/** The stream begins or goes on; after a beginning, the list is read, so that nothing is missed. */
+/** The stream begins or goes on; the list is read after it began, so that nothing is missed. */
 function onOpen(isResumed) {
   tellState("on", "Connected");
   if (!isResumed) load();
@@ -258,7 +258,7 @@ function isSought({ title }) {
 function tell(...parts) {
   const time = document.createElement("time");
   time.textContent = TIME.format(new Date());
-  const line = document.createElement("li");
+  const line = document.createElement("p");
   line.append(time, " ", ...parts);
   log.prepend(line);
   log.children[LOG]?.remove();
