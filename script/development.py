@@ -284,6 +284,7 @@ def welcome(port: int, seeded: dict[str, str] | None) -> str:
 Social API is running; Ctrl-C ends it.
 
   API    {site}/
+  Demo   {site}/demo
   Docs   {site}/docs
   Admin  {site}/admin/
 """

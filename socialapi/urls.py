@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
+from .demo import DemoView
 from .docs import OpenAPIView, RedocView, SwaggerView
 from .health import LiveView, ReadyView
 from .root import RootView
@@ -16,6 +17,7 @@ urlpatterns = [
     re_path(r"^openapi\.json/?$", OpenAPIView.as_view(), name="openapi"),
     re_path(r"^docs/?$", SwaggerView.as_view(url_name="openapi"), name="docs"),
     re_path(r"^redoc/?$", RedocView.as_view(url_name="openapi"), name="redoc"),
+    re_path(r"^demo/?$", DemoView.as_view(), name="demo"),
     re_path(r"^health/live/?$", LiveView.as_view(), name="live"),
     re_path(r"^health/ready/?$", ReadyView.as_view(), name="ready"),
     path("session/", include("rest_framework.urls")),

@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from shutil import which
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
 from django.test import Client
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -18,16 +16,11 @@ from accounts.models import User
 from accounts.tests.factories import PASSWORD, UserFactory
 from posts.models import Post
 from posts.tests.factories import PostFactory
+from socialapi.tests.browser import needs_chromium, refusals, run_chromium
 from socialapi.tests.live import Server
 from votes.models import Vote
 
 HTML = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
-CHROMEDRIVER = which("chromedriver")
-# What keeps a new browser quiet, and lets it run as root without a screen.
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
-    " --disable-background-networking --disable-component-update"
-)
 
 
 @pytest.fixture
@@ -138,10 +131,11 @@ class TestPages:
         assert 'data-method="PUT"' not in page
         assert 'data-method="DELETE"' not in page
 
-    def test_lead_to_the_docs_and_staff_to_the_admin(
+    def test_lead_to_the_docs_and_the_demo_and_staff_to_the_admin(
         self, authors_browser: Client, as_moderator: Client
     ) -> None:
         assert 'href="/docs"' in authors_browser.get("/posts").text
+        assert 'href="/demo"' in authors_browser.get("/posts").text
         assert 'href="/admin/"' not in authors_browser.get("/posts").text
         assert 'href="/admin/"' in as_moderator.get("/posts", headers=HTML).text
 
@@ -304,25 +298,13 @@ class TestLogin:
 
 
 @pytest.fixture
-def chrome(tmp_path: Path) -> Iterator[Chrome]:
-    """Chromium, without a window."""
-    options = ChromeOptions()
-    for flag in FLAGS.split():
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tmp_path}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = Chrome(options, ChromeService(CHROMEDRIVER))
-    yield chrome
-    chrome.quit()
+def chrome() -> Iterator[Chrome]:
+    """A real browser."""
+    with run_chromium() as chrome:
+        yield chrome
 
 
-def refusals(chrome: Chrome) -> list[str]:
-    """Return what the content security policy has kept a page from, since last asked."""
-    messages = [entry["message"] for entry in chrome.get_log("browser")]  # type: ignore[no-untyped-call]
-    return [message for message in messages if "Content Security Policy" in message]
-
-
-@pytest.mark.skipif(CHROMEDRIVER is None, reason="needs chromedriver")
+@needs_chromium
 @pytest.mark.usefixtures("committed")
 def test_a_post_is_written_in_a_real_browser(server: Server, chrome: Chrome) -> None:
     author = UserFactory.create()

@@ -1,4 +1,4 @@
-"""Swagger UI and Redoc, from this host alone and under a strict policy."""
+"""Swagger UI, Redoc and the demo, from this host alone and under a strict policy."""
 
 import re
 from contextlib import closing
@@ -12,7 +12,7 @@ from accounts.tests.factories import PASSWORD
 from posts.models import Post
 from socialapi.tests.test_browsable_api import assets_of, is_ours
 
-PAGES = ["/docs", "/redoc"]
+PAGES = ["/docs", "/redoc", "/demo"]
 # The end of each request looks after the database connections.
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def directives_of(policy: str) -> dict[str, list[str]]:
     return {name: sources for name, *sources in map(str.split, policy.split(";"))}
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/docs/", "/redoc/"])
+@pytest.mark.parametrize("path", [*PAGES, "/docs/", "/redoc/", "/demo/"])
 def test_pages_are_open_to_everyone(client: Client, path: str) -> None:
     response = client.get(path)
 
@@ -69,7 +69,8 @@ def test_redoc_alone_may_write_styles_and_that_with_a_nonce(client: Client) -> N
         directives = directives_of(page.headers["Content-Security-Policy"])
         assert directives["style-src"] == ["'self'", f"'nonce-{nonce}'"]
         assert directives["worker-src"] == ["blob:"]
-    assert "nonce" not in client.get("/docs").headers["Content-Security-Policy"]
+    for path in ("/docs", "/demo"):
+        assert "nonce" not in client.get(path).headers["Content-Security-Policy"]
 
 
 def test_swagger_ui_remembers_the_token(client: Client) -> None:

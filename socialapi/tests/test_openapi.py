@@ -29,7 +29,7 @@ from .live import Server
 
 DOCUMENT = describe_api()
 # Pages for people, and the document itself.
-UNDESCRIBED = {"admin/", "session/", "docs", "redoc", "openapi"}
+UNDESCRIBED = {"admin/", "session/", "demo", "docs", "redoc", "openapi"}
 METHODS = ("get", "post", "put", "patch", "delete")
 NOTHING = 2**63 - 1
 
