@@ -49,15 +49,18 @@ def main() -> int:
     try:
         match command:
             case "server":
-                return serve()
+                code = serve()
             case "manage":
-                return manage(arguments)
+                code = manage(arguments)
             case "test":
-                return test(arguments)
+                code = test(arguments)
             case "with-database":
-                return with_temporary_database(arguments)
+                code = with_temporary_database(arguments)
+            case "with-server":
+                code = with_temporary_server(arguments)
             case _:
                 raise ScriptError(f"There is no command {command}.")
+        return code
     except (ScriptError, database.DatabaseError) as error:
         print(error, file=sys.stderr)
     except PermissionError as error:
@@ -153,6 +156,38 @@ def with_temporary_database(command: Sequence[str]) -> int:
     environment = dict(os.environ)
     with temporary_database(environment):
         return in_foreground(command, signal.SIGTERM, environment)
+
+
+def with_temporary_server(command: Sequence[str]) -> int:
+    """Run a command with API_URL naming a server that has a new database of its own."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    with database.temporary() as postgres:
+        environment = os.environ | {
+            "DATABASE_URL": postgres.url,
+            "DEBUG": "0",
+            "ENV_FILE": os.devnull,
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "LOG_LEVEL": "WARNING",
+        }
+        prepare("migrate", "-v0", environment=environment)
+        gunicorn = child.start(
+            [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"],
+            signal.SIGTERM,
+            cwd=ROOT,
+            env=environment,
+            start_new_session=True,
+        )
+        try:
+            wait_until_it_answers(gunicorn, port)
+            if gunicorn.poll() is not None:
+                raise ScriptError(f"The server has ended with code {gunicorn.returncode}.")
+            url = f"http://127.0.0.1:{port}"
+            return in_foreground(command, signal.SIGTERM, os.environ | {"API_URL": url})
+        finally:
+            child.end(gunicorn, signal.SIGTERM, PATIENCE)
 
 
 def developers_environment() -> dict[str, str]:

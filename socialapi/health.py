@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from .exceptions import ServiceUnavailable
 from .rendering import JSONRenderer
 
-StatusSerializer = inline_serializer("Status", {"status": serializers.ChoiceField(["ok"])})
+HealthSerializer = inline_serializer("Health", {"status": serializers.ChoiceField(["ok"])})
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -47,7 +47,7 @@ class LiveView(HealthView):
         tags=["service"],
         summary="Does the process answer?",
         description="Asks nothing but the process itself.",
-        responses=StatusSerializer,
+        responses=HealthSerializer,
     )
     def get(self, request: Request) -> Response:
         """Say so."""
@@ -62,7 +62,7 @@ class ReadyView(HealthView):
         tags=["service"],
         summary="Can the service answer?",
         description="503 while the database does not answer, or lacks migrations.",
-        responses=StatusSerializer,
+        responses=HealthSerializer,
     )
     def get(self, request: Request) -> Response:
         """Ask the database; 503 if it is down or behind."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator as SpectacularGenerator
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
-from drf_spectacular.plumbing import ResolvedComponent, safe_ref
+from drf_spectacular.plumbing import ResolvedComponent, is_patched_serializer, safe_ref
 from rest_framework import serializers
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -62,6 +62,9 @@ class AutoSchema(SpectacularAutoSchema):
             if not response.get("description", "ref"):
                 response["description"] = HTTPStatus(int(status)).phrase
         operation["responses"] = dict(sorted(responses.items()))
+        if {} in operation["security"]:
+            # That a token may come along says nothing, and makes generated clients ask for one.
+            operation["security"] = []
         return operation
 
     def possible_errors(self, operation: Schema) -> set[int]:
@@ -135,11 +138,13 @@ class AutoSchema(SpectacularAutoSchema):
         return [{"in": "path", "name": name, "required": True, "schema": ID} for name in variables]
 
     def _map_serializer_field(self, field: Any, *args: Any, **kwargs: Any) -> Schema | None:
-        """Describe a field; an id has the range of one."""
+        """Describe a field; an id has the range of one, and a single choice is a constant."""
         schema: Schema | None = super()._map_serializer_field(field, *args, **kwargs)
         if schema is None:
             return None
         schema.pop("x-spec-enum-id", None)
+        if len(schema.get("enum", ())) == 1:
+            (schema["const"],) = schema.pop("enum")
         is_number = isinstance(field, serializers.IntegerField)
         return schema | ID if is_number and f"_{field.field_name}".endswith("_id") else schema
 
@@ -165,8 +170,14 @@ class AutoSchema(SpectacularAutoSchema):
     def _postprocess_serializer_schema(
         self, schema: Schema, serializer: Any, direction: str
     ) -> Schema:
-        """Say that an answer has every key, whatever a request may leave out."""
+        """Say that an answer has every key, and that a PATCH takes no default for one.
+
+        Clients send the defaults that they know of.
+        """
         schema = super()._postprocess_serializer_schema(schema, serializer, direction)
+        if is_patched_serializer(serializer, direction):
+            for field in schema["properties"].values():
+                field.pop("default", None)
         if direction == "response":
             schema["required"] = list(schema["properties"])
             for name, field in schema["properties"].items():
@@ -179,6 +190,14 @@ class AutoSchema(SpectacularAutoSchema):
         """Take examples as they are: that of a list is a whole page."""
         examples: Schema | None = super()._get_examples(str, *args, **kwargs)
         return examples
+
+    def _get_serializer_name(self, serializer: Any, direction: str, *args: Any) -> str:
+        """Name a schema; what a PATCH takes is an update, and not something that was patched."""
+        name: str = super()._get_serializer_name(serializer, direction, *args)
+        if name.startswith("Patched"):
+            stem = name.removeprefix("Patched").removesuffix("Request").removesuffix("Update")
+            name = f"{stem}UpdateRequest"
+        return name
 
     def get_paginated_name(self, serializer_name: str) -> str:
         """Name the schema of a page."""
