@@ -39,7 +39,8 @@ def test_heroku_gets_all_that_has_no_default() -> None:
 
 
 def test_heroku_gets_good_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(Environment.model_config, "env_file", None)
+    for files in ("env_file", "secrets_dir"):
+        monkeypatch.setitem(Environment.model_config, files, None)
     for name in Environment.model_fields:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATABASE_URL", "postgres://user:password@host:5432/name")
