@@ -1,6 +1,7 @@
-"""The configuration, read once from the environment and an optional `.env` file.
+"""The configuration, read once from the environment, an optional `.env` file, and secret files.
 
-ENV_FILE names another file; the tests name an empty one.
+ENV_FILE names another file; the tests name an empty one. A secret file has a variable's name and
+its value, and lies in /run/secrets, where containers get theirs, or in SECRETS_DIR.
 """
 
 import os
@@ -13,9 +14,10 @@ import dj_database_url
 import psycopg2
 from psycopg2.extensions import parse_dsn
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+SECRETS_DIR = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
 
 # RFC 7518, section 3.2: an HMAC key is at least as long as the hash it makes.
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -41,6 +43,8 @@ class Environment(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_file=os.environ.get("ENV_FILE", BASE_DIR / ".env"),
+        # One that belongs to somebody else on this machine is none of ours.
+        secrets_dir=SECRETS_DIR if os.access(SECRETS_DIR, os.R_OK | os.X_OK) else None,
         env_ignore_empty=True,
         case_sensitive=True,
         extra="ignore",
@@ -198,12 +202,20 @@ def explain(error: ValidationError) -> str:
     return "\n".join(lines)
 
 
+def explain_file(error: SettingsError) -> str:
+    """Return a line for a secret file that cannot be read: its variable, why, and what helps."""
+    name = next(name for name in Environment.model_fields if f'"{name}"' in str(error))
+    return f"{name}: its file cannot be read ({error.__cause__}). Example: chmod a+r {name}"
+
+
 def read_environment() -> Environment:
     """Read the environment, or stop the program with a line for each bad variable."""
     try:
         return Environment()
     except ValidationError as error:
         raise SystemExit(explain(error)) from None
+    except SettingsError as error:
+        raise SystemExit(explain_file(error)) from None
 
 
 environment = read_environment()

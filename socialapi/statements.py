@@ -128,7 +128,8 @@ class Statement:
 
         Behind PgBouncer every transaction meets another connection, which somebody else prepared,
         or nobody. A statement whose first execution fails stays prepared. And a migration may
-        change the types of what a prepared one returns, which then has to be forgotten.
+        change the types of what a prepared one returns, which then has to be forgotten. The last
+        attempt is the plain SQL, which asks nothing of the connection.
         """
         try:
             return fetch(connection, text, values)
@@ -144,7 +145,7 @@ class Statement:
                     raise
             if not mends:
                 raise
-        return self.attempt(connection, text, values, mends - 1)
+        return self.attempt(connection, text if mends > 1 else self.plain, values, mends - 1)
 
     def rows_planned_anew(self, *, limit: int, offset: int, **values: Any) -> list[Row]:
         """Run it with a plan for just these values, and return some rows. One round trip."""

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pwd import getpwnam
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -58,8 +60,9 @@ PROGRAMS = [["-m", "gunicorn"], ["manage.py", "check"]]
 
 @pytest.fixture
 def variables(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Set variables on top of what has to be set; a developer's own, and `.env`, are ignored."""
+    """Set variables on top of what has to be set; a developer's own, and files, are ignored."""
     monkeypatch.setitem(Environment.model_config, "env_file", None)
+    monkeypatch.setitem(Environment.model_config, "secrets_dir", None)
     for name in Environment.model_fields:
         monkeypatch.delenv(name, raising=False)
     for name, value in GOOD.items():
@@ -113,6 +116,60 @@ def test_good_values_are_taken(variables: pytest.MonkeyPatch) -> None:
     assert taken.CORS_ALLOWED_ORIGINS == ["https://example.org", "http://[::1]:3000"]
     assert taken.LOG_LEVEL == "WARNING"
     assert not taken.DEBUG
+
+
+@pytest.fixture
+def secrets(variables: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder in which files stand for variables."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        variables.setitem(Environment.model_config, "secrets_dir", folder)
+        yield folder
+
+
+def test_a_secret_file_stands_for_a_variable_that_is_not_set(
+    variables: pytest.MonkeyPatch, secrets: Path
+) -> None:
+    (secrets / "SECRET_KEY").write_text(f"{GOOD['SECRET_KEY']}-from-a-file\n")
+    (secrets / "ALLOWED_HOSTS").write_text("of-the-file\n")
+    (secrets / "DATABASE_URL").write_text("postgresql://user@of-the-file/name\n")
+    variables.delenv("SECRET_KEY")
+    variables.setenv("ALLOWED_HOSTS", "")
+
+    taken = read_environment().model_dump()
+
+    assert taken["SECRET_KEY"] == f"{GOOD['SECRET_KEY']}-from-a-file"
+    assert taken["ALLOWED_HOSTS"] == ["of-the-file"]
+    assert taken["DATABASE_URL"] == GOOD["DATABASE_URL"]
+
+
+def test_nonsense_in_a_secret_file_is_refused_by_name(
+    variables: pytest.MonkeyPatch, secrets: Path
+) -> None:
+    variables.delenv("SECRET_KEY")
+    (secrets / "SECRET_KEY").write_text("short")
+    assert complaints()[0].startswith("SECRET_KEY: must have at least 32 bytes. Example: ")
+
+
+def test_a_secret_file_that_cannot_be_read_is_named(
+    variables: pytest.MonkeyPatch, secrets: Path
+) -> None:
+    file = secrets / "SECRET_KEY"
+    file.touch(mode=0o000)
+    user = os.geteuid()
+    # Root may read everything.
+    os.seteuid(user or getpwnam("nobody").pw_uid)
+    try:
+        (line,) = complaints()
+    finally:
+        os.seteuid(user)
+    assert line.startswith("SECRET_KEY: its file cannot be read ([Errno 13] Permission denied: ")
+    assert line.endswith(f"'{file}'). Example: chmod a+r SECRET_KEY")
+
+    file.write_bytes(b"\xff")
+    (line,) = complaints()
+    assert line.startswith("SECRET_KEY: its file cannot be read ('utf-8' codec can't decode")
 
 
 @contextmanager

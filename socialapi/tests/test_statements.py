@@ -265,6 +265,20 @@ class TestGoesOn:
         assert echo.rows(number=3) == [(3,)]
         assert verbs(texts) == ["EXECUTE"]
 
+    def test_on_connections_that_are_each_time_the_wrong_one(self, echo: Statement) -> None:
+        class ContraryCursor(Cursor):
+            """Meets a prepared connection to prepare on, and another one to execute on."""
+
+            def execute(self, query: Any, variables: Any = None) -> None:
+                super().execute("DEALLOCATE ALL")
+                if "PREPARE" in query:
+                    super().execute(f"PREPARE {echo.name} AS SELECT")
+                super().execute(query, variables)
+
+        connection.connection.cursor_factory = ContraryCursor
+
+        assert echo.rows(number=2) == [(2,)]
+
     def test_on_a_new_connection(self, echo: Statement) -> None:
         connection.close()
 
