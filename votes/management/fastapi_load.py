@@ -46,7 +46,7 @@ class Tally:
 
 
 class Load:
-    """An import: `check_ids`, then `users`, then `posts`, who bring their votes.
+    """An import: `check_ids`, then `load_users`, then `load_posts`, which brings the votes.
 
     `report` is told each row that does not fit: its table, its key, and why. After each batch
     `show` is told its table.

@@ -12,6 +12,8 @@ from posts.models import CONTENT_MAX, TITLE_MAX
 
 type Row = tuple[Any, ...]
 
+# What the source's server calls the one who reads.
+NAME = "import_fastapi"
 EXAMPLE = "postgresql://user:password@host:5432/fastapi"
 # SQLAlchemy names the driver after a plus sign.
 SCHEME = re.compile(r"^postgres(ql)?(\+\w+)?://")
@@ -111,7 +113,9 @@ def opened(url: str) -> Iterator[Source]:
         raise SourceError(f"The source must be a PostgreSQL URL such as {EXAMPLE}")
     url = re.sub(r"([?&])ssl=", r"\1sslmode=", SCHEME.sub("postgresql://", url))
     try:
-        connection = psycopg2.connect(url, connect_timeout=10, client_encoding="UTF8")
+        connection = psycopg2.connect(
+            url, connect_timeout=10, client_encoding="UTF8", application_name=NAME
+        )
     except psycopg2.ProgrammingError:
         # What exactly, libpq would say with a part of the password.
         raise SourceError(f"The source's URL is malformed; a good one is {EXAMPLE}") from None
