@@ -96,11 +96,10 @@ class Source:
 
     def rows(self, query: str) -> Iterator[Row]:
         """Yield a query's rows, few of which are in memory at a time."""
-        with self.connection.cursor("rows") as cursor:
+        with errors_named(), self.connection.cursor("rows") as cursor:
             cursor.itersize = FETCH
-            with errors_named():
-                cursor.execute(query)
-                yield from cursor
+            cursor.execute(query)
+            yield from cursor
 
 
 @contextmanager

@@ -67,7 +67,7 @@ class Course:
         """Add a user whose password is PASSWORD."""
         return int(self.insert("users", email=email, **{"password": HASH, **values}))
 
-    def post(self, owner_id: int, **values: Any) -> int:
+    def post(self, owner_id: int | None, **values: Any) -> int:
         """Add a post."""
         defaults = {"title": "A title", "content": "Some content"}
         return int(self.insert("posts", owner_id=owner_id, **{**defaults, **values}))
