@@ -265,6 +265,24 @@ class TestGoesOn:
         assert echo.rows(number=3) == [(3,)]
         assert verbs(texts) == ["EXECUTE"]
 
+    def test_on_connections_of_which_each_is_unlike_the_one_before(
+        self, echo: Statement, texts: list[str]
+    ) -> None:
+        class FickleCursor(Cursor):
+            """Meets what is not prepared unprepared, and what prepares prepared."""
+
+            def execute(self, query: Any, variables: Any = None) -> None:
+                texts.append(query)
+                super().execute("DEALLOCATE ALL")
+                if "PREPARE" in query:
+                    super().execute(echo.prepare.split("; ")[1])
+                super().execute(query, variables)
+
+        connection.connection.cursor_factory = FickleCursor
+
+        assert echo.rows(number=2) == [(2,)]
+        assert verbs(texts) == ["EXECUTE", "SET PREPARE EXECUTE", "EXECUTE", "SELECT"]
+
     def test_on_a_new_connection(self, echo: Statement) -> None:
         connection.close()
 
