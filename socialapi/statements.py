@@ -26,8 +26,8 @@ type Row = tuple[Any, ...]
 type SQL = tuple[str, tuple[Any, ...]]
 
 BIGINT_MAX = 2**63 - 1
-# How often a statement that is not prepared as it should be is tried again.
-MENDS = 3
+# How often a statement that is not prepared as it should be is tried again. Then it runs without.
+MENDS = 2
 # The names of the statements that each of psycopg2's connections has prepared.
 prepared: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 
@@ -128,8 +128,8 @@ class Statement:
 
         Behind PgBouncer every transaction meets another connection, which somebody else prepared,
         or nobody. A statement whose first execution fails stays prepared. And a migration may
-        change the types of what a prepared one returns, which then has to be forgotten. The last
-        attempt is the plain SQL, which asks nothing of the connection.
+        change the types of what a prepared one returns, which then has to be forgotten. If every
+        connection is unlike the one before, it runs unprepared.
         """
         try:
             return fetch(connection, text, values)
@@ -144,8 +144,8 @@ class Statement:
                 case _:
                     raise
             if not mends:
-                raise
-        return self.attempt(connection, text if mends > 1 else self.plain, values, mends - 1)
+                return fetch(connection, self.plain, values)
+        return self.attempt(connection, text, values, mends - 1)
 
     def rows_planned_anew(self, *, limit: int, offset: int, **values: Any) -> list[Row]:
         """Run it with a plan for just these values, and return some rows. One round trip."""

@@ -265,19 +265,23 @@ class TestGoesOn:
         assert echo.rows(number=3) == [(3,)]
         assert verbs(texts) == ["EXECUTE"]
 
-    def test_on_connections_that_are_each_time_the_wrong_one(self, echo: Statement) -> None:
-        class ContraryCursor(Cursor):
-            """Meets a prepared connection to prepare on, and another one to execute on."""
+    def test_on_connections_of_which_each_is_unlike_the_one_before(
+        self, echo: Statement, texts: list[str]
+    ) -> None:
+        class FickleCursor(Cursor):
+            """Meets what is not prepared unprepared, and what prepares prepared."""
 
             def execute(self, query: Any, variables: Any = None) -> None:
+                texts.append(query)
                 super().execute("DEALLOCATE ALL")
                 if "PREPARE" in query:
-                    super().execute(f"PREPARE {echo.name} AS SELECT")
+                    super().execute(echo.prepare.split("; ")[1])
                 super().execute(query, variables)
 
-        connection.connection.cursor_factory = ContraryCursor
+        connection.connection.cursor_factory = FickleCursor
 
         assert echo.rows(number=2) == [(2,)]
+        assert verbs(texts) == ["EXECUTE", "SET PREPARE EXECUTE", "EXECUTE", "SELECT"]
 
     def test_on_a_new_connection(self, echo: Statement) -> None:
         connection.close()
