@@ -167,7 +167,9 @@ class TestSearch:
 
         assert self.found(as_reader, text) == [title]
 
-    @pytest.mark.parametrize("title", [r"It's 'a' & \b\\ | (!straße:*)", "漢字 🐎 ﬁn İstanbuł ΣΊΣυφος"])
+    @pytest.mark.parametrize(
+        "title", [r"It's 'a' & \b\\ | (!straße:*)", "漢字 🐎 ﬁn İstanbuł ΣΊΣυφος"]
+    )
     def test_finds_a_title_by_every_part_of_it(self, author: User, title: str) -> None:
         for each in (title, title[1:], title[:-1], title[:9] + "x" + title[9:]):
             PostFactory.create(owner=author, title=each)
