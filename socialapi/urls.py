@@ -1,12 +1,21 @@
 """Every route. API paths answer with and without a trailing slash; the admin is Django's own."""
 
 from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path, re_path
 
 from .demo import DemoView
 from .docs import OpenAPIView, RedocView, SwaggerView
 from .health import LiveView, ReadyView
 from .root import RootView
+
+# Where the browsable API's links lead: DRF's own pages would not do without the slash.
+session_urls = [
+    re_path(
+        r"^login/?$", LoginView.as_view(template_name="rest_framework/login.html"), name="login"
+    ),
+    re_path(r"^logout/?$", LogoutView.as_view(), name="logout"),
+]
 
 urlpatterns = [
     # The ones most asked for come first.
@@ -20,6 +29,6 @@ urlpatterns = [
     re_path(r"^demo/?$", DemoView.as_view(), name="demo"),
     re_path(r"^health/live/?$", LiveView.as_view(), name="live"),
     re_path(r"^health/ready/?$", ReadyView.as_view(), name="ready"),
-    path("session/", include("rest_framework.urls")),
+    path("session/", include((session_urls, "rest_framework"))),
     path("admin/", admin.site.urls),
 ]

@@ -40,7 +40,7 @@ def authors_browser(author: User) -> Client:
 def log_in(browser: Client, email: str, password: str = PASSWORD, to: str = "/posts") -> Any:
     """Send the login form."""
     form = {"username": email, "password": password, "next": to}
-    return browser.post("/session/login/", form)
+    return browser.post("/session/login", form)
 
 
 def assets_of(page: str) -> list[str]:
@@ -119,7 +119,7 @@ class TestPages:
         response = browser.get(f"{path}?limit=3")
 
         assert response.status_code == 401
-        assert f'href="/session/login/?next={quote(path, "")}%3Flimit%3D3"' in response.text
+        assert f'href="/session/login?next={quote(path, "")}%3Flimit%3D3"' in response.text
 
     def test_show_a_reader_no_form_for_the_authors_post(
         self, browser: Client, reader: User, post: Post
@@ -289,9 +289,9 @@ class TestLogin:
         assert "429 Too Many Requests" in response.text
 
     def test_is_left_by_a_button(self, authors_browser: Client) -> None:
-        assert 'action="/session/logout/?next=%2Fposts"' in authors_browser.get("/posts").text
+        assert 'action="/session/logout?next=%2Fposts"' in authors_browser.get("/posts").text
 
-        response = authors_browser.post("/session/logout/?next=/posts")
+        response = authors_browser.post("/session/logout?next=/posts")
 
         assert response.headers["Location"] == "/posts"
         assert authors_browser.get("/users/me").status_code == 401

@@ -44,6 +44,7 @@ def one_origin(settings: Settings) -> None:
         ("get", "/docs", 200),
         ("get", "/redoc", 200),
         ("get", "/demo", 200),
+        ("get", "/session/login", 200),
     ],
 )
 def test_answers_with_and_without_a_trailing_slash(

@@ -47,7 +47,7 @@ class DemoData:
         self.counts = list(share(votes, weights(posts), most=users))
 
     def load(self) -> None:
-        """Load everything. A second takes some 20,000 posts or 50,000 votes."""
+        """Load everything. Posts take longest, since their titles are indexed."""
         first_user, first_post = next_id(User), next_id(Post)
         log_nothing()
         self.copy(User, USER, self.users, self.each_user())
