@@ -2,7 +2,7 @@
 
 Votes on one post have to wait for each other's commit, since each changes its count. So whoever
 waits here is taken along by the next one who does not: one statement, one commit, whatever their
-number.
+number. If a statement fails, so do all who wait for it; votes on other posts go on.
 """
 
 from dataclasses import dataclass
@@ -23,8 +23,6 @@ from .queries import casting, withdrawing
 from .serializers import VoteSerializer
 
 IDS = ArrayField(BigIntegerField())
-# Two posts that share a lock wait for each other, and are not made together.
-LOCKS = 256
 
 
 def voters() -> SQL:
@@ -54,29 +52,16 @@ class Wish:
 
 
 class Meeting:
-    """Where wishes wait for the statement that is under way."""
+    """Where wishes about one post wait for the statement that is under way."""
 
     def __init__(self) -> None:
         self.lock = Lock()
         self.wishes: list[Wish] = []
 
-    def fulfil(self, wish: Wish) -> bool:
-        """Make a vote, with all like it that wait, and return whether it changed anything.
-
-        Raises what the statement raised, for everyone in it.
-        """
-        self.wishes.append(wish)
-        with self.lock:
-            if not wish.is_over:
-                self.make(wish)
-        if wish.error:
-            raise wish.error
-        return wish.has_changed
-
     def make(self, wish: Wish) -> None:
-        """Run one statement for all wishes that want the same of the same post."""
-        kind = (wish.pk, wish.statement)
-        alike = [each for each in [*self.wishes] if (each.pk, each.statement) == kind]
+        """Run one statement for all wishes that want the same."""
+        alike = [each for each in [*self.wishes] if each.statement is wish.statement]
+        error: Exception | None = None
         try:
             rows = wish.statement.rows(
                 pk=wish.pk,
@@ -86,20 +71,43 @@ class Meeting:
         except IntegrityError:
             # The post or one of them was deleted in this very moment; DRF finds out.
             rows = []
-        except Exception as error:  # noqa: BLE001 (each of them raises it)
-            for each in alike:
-                each.error = error
-            rows = []
+        except Exception as raised:  # noqa: BLE001 (each of them raises it)
+            rows, error = [], raised
+        with door:
+            # After a failure nobody else here tries, which could take as long again for each.
+            over = self.wishes if error else alike
+            self.wishes = [each for each in self.wishes if each not in over]
+            if not self.wishes:
+                del meetings[wish.pk]
         changed = {user for (user,) in rows}
-        for each in alike:
+        for each in over:
             # One of two wishes of the same user is fulfilled.
             each.has_changed = each.user in changed
             changed.discard(each.user)
+            each.error = error
             each.is_over = True
-            self.wishes.remove(each)
 
 
-meetings = [Meeting() for _ in range(LOCKS)]
+# By their posts, for as long as there are wishes in them.
+meetings: dict[int, Meeting] = {}
+# Held for a moment, to come to a meeting or to leave it.
+door = Lock()
+
+
+def fulfil(wish: Wish) -> bool:
+    """Make a vote, with all like it that wait, and return whether it changed anything.
+
+    Raises what the statement raised, for everyone in it and everyone who waits for its end.
+    """
+    with door:
+        meeting = meetings.setdefault(wish.pk, Meeting())
+        meeting.wishes.append(wish)
+    with meeting.lock:
+        if not wish.is_over:
+            meeting.make(wish)
+    if wish.error:
+        raise wish.error
+    return wish.has_changed
 
 
 def vote(request: HttpRequest) -> Answer | None:
@@ -108,7 +116,7 @@ def vote(request: HttpRequest) -> Answer | None:
     post_id, adds = read_body(request, VoteSerializer).values()
     statement, message = (CAST, "Vote added.") if adds else (WITHDRAW, "Vote removed.")
     wish = Wish(post_id, statement, caller["user"], caller["session"])
-    if meetings[post_id % LOCKS].fulfil(wish):
+    if fulfil(wish):
         return json_answer({"message": message}, HTTP_201_CREATED)
     return None
 

@@ -6,15 +6,15 @@ from contextlib import closing, contextmanager
 
 import psycopg2
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from accounts.models import Session, User
 from accounts.tests.factories import UserFactory
 from posts.models import Post
 from posts.tests.factories import PostFactory
 from socialapi.tests.backends import find_waiting
-from socialapi.tests.live import database_url, wait_until
-from votes.fast import CAST, WITHDRAW, Meeting, Wish
+from socialapi.tests.live import Dial, Server, database_url, wait_until
+from votes.fast import CAST, WITHDRAW, Wish, fulfil, meetings
 from votes.models import Vote
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -38,22 +38,27 @@ def held_up(post: Post) -> Iterator[None]:
         yield
 
 
-def fulfil_while_held_up(post: Post, wishes: list[Wish]) -> list[bool]:
-    """Let the first wish wait for the post, and the others for it; then let go."""
-    meeting = Meeting()
+def meet(pool: ThreadPoolExecutor, wishes: list[Wish]) -> list[Future[bool]]:
+    """Let the first wish wait for its post, which is held up, and the others for it."""
 
-    def fulfil(wish: Wish) -> bool:
+    def run(wish: Wish) -> bool:
         try:
-            return meeting.fulfil(wish)
+            return fulfil(wish)
         finally:
             connection.close()
 
+    results = [pool.submit(run, wishes[0])]
+    wait_until(find_waiting)
+    results += [pool.submit(run, wish) for wish in wishes[1:]]
+    wait_until(lambda: len(meetings[wishes[0].pk].wishes) == len(wishes))
+    return results
+
+
+def fulfil_while_held_up(post: Post, wishes: list[Wish]) -> list[bool]:
+    """Let wishes meet, then let go of their post."""
     with ThreadPoolExecutor(len(wishes)) as pool:
         with held_up(post):
-            results: list[Future[bool]] = [pool.submit(fulfil, wishes[0])]
-            wait_until(find_waiting)
-            results += [pool.submit(fulfil, wish) for wish in wishes[1:]]
-            wait_until(lambda: len(meeting.wishes) == len(wishes))
+            results = meet(pool, wishes)
         return [result.result() for result in results]
 
 
@@ -113,3 +118,50 @@ def test_but_not_on_a_draft_of_somebody_else(post: Post) -> None:
     wishes = [wish_of(user, draft) for user in (draft.owner, *UserFactory.create_batch(2))]
 
     assert fulfil_while_held_up(draft, wishes) == [True, False, False]
+
+
+@pytest.mark.parametrize("ends_by", ["pg_cancel_backend", "pg_terminate_backend"])
+def test_and_all_fail_with_the_statement_they_wait_for(post: Post, ends_by: str) -> None:
+    """A statement that takes too long is cancelled, as here."""
+    users = UserFactory.create_batch(6)
+    wishes = [wish_of(user, post, adds=user is not users[-1]) for user in users]
+
+    with ThreadPoolExecutor(len(wishes)) as pool, held_up(post):
+        results = meet(pool, wishes)
+        (backend,) = find_waiting()
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {ends_by}(%s)", [backend])
+        wait_until(lambda: all(result.done() for result in results))
+
+    (error,) = {result.exception() for result in results}
+    assert isinstance(error, OperationalError)
+    assert not Vote.objects.exists()
+    assert meetings == {}
+    assert fulfil(wish_of(users[0], post))
+
+
+def test_and_on_another_post_without_waiting(server: Server, dial: Dial, post: Post) -> None:
+    others = [PostFactory.create(pk=post.pk + distance) for distance in (1, 256, 1024)]
+    first, user = (dial(server, user) for user in UserFactory.create_batch(2))
+
+    with held_up(post):
+        first.send("POST", "/vote", {"post_id": post.pk, "vote_dir": 1})
+        wait_until(find_waiting)
+        for other in others:
+            answer = user.ask("POST", "/vote", {"post_id": other.pk, "vote_dir": 1})
+            assert answer.status == 201
+        assert find_waiting()
+
+    assert first.receive().status == 201
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_and_no_meeting_outlasts_its_votes(post: Post, exists: bool) -> None:
+    users = UserFactory.create_batch(3)
+    if not exists:
+        Post.objects.all().delete()
+
+    for user in users:
+        assert fulfil(wish_of(user, post)) is exists
+
+    assert meetings == {}
