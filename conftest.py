@@ -117,7 +117,9 @@ def transactional_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) 
     with django_db_blocker.unblock():
         yield
         with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE accounts_user, accounts_ratelimit, django_session CASCADE")
+            cursor.execute(
+                "TRUNCATE accounts_user, accounts_ratelimit, django_session, votes_recount CASCADE"
+            )
         connection.close()
 
 

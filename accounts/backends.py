@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from socialapi.network import client_network
 
 from .models import User
-from .passwords import find_user
+from .passwords import find_user, tell_login, tell_refusal
 
 
 class EmailBackend(ModelBackend):
@@ -26,4 +26,10 @@ class EmailBackend(ModelBackend):
             return None
         network = client_network(request) if request else ""
         user = find_user(username, password, network)
-        return user if user is not None and self.user_can_authenticate(user) else None
+        if user is None:
+            return None
+        if not self.user_can_authenticate(user):
+            tell_refusal("suspended", user, network)
+            return None
+        tell_login(user)
+        return user

@@ -1,5 +1,6 @@
 """How often passwords may be guessed and accounts be made: exact, across all workers."""
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,14 +13,27 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from socialapi import tally
+from socialapi.logs import event
 from socialapi.network import client_network
 
 from .models import RateLimit
+
+log = logging.getLogger(__name__)
+
+
+def throttled(limit: str, wait: float, detail: str | None = None, **fields: str) -> Throttled:
+    """Return the error of a limit that is reached; the log is told, and it is counted."""
+    tally.count("throttled", limit)
+    log.warning("A limit was reached.", extra=event("throttled", limit=limit, **fields))
+    return Throttled(wait, detail)
 
 
 @dataclass(frozen=True)
 class Limit:
     """`most` events in a period, for each subject (the words that tell who is counted).
+
+    The last of the words is the network that they come from.
 
     Nothing is limited with THROTTLE off. Each method is one query, or two.
     """
@@ -45,7 +59,7 @@ class Limit:
             .first()
         )
         if remaining is not None:
-            raise Throttled(wait=remaining.total_seconds())
+            raise throttled(self.name, remaining.total_seconds(), network=subject[-1])
 
     def hit(self, *subject: str) -> None:
         """Count an event; raise Throttled if the limit had been reached before it."""
@@ -53,7 +67,7 @@ class Limit:
             return
         count, seconds = RateLimit.objects.hit(self.key(subject), self.period)
         if count > self.most:
-            raise Throttled(wait=seconds)
+            raise throttled(self.name, seconds, network=subject[-1])
 
     def forget(self, *subject: str) -> None:
         """Start anew; raise Throttled, and do not, if the limit is reached."""

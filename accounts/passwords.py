@@ -1,12 +1,19 @@
 """Checking a password: in the same time whoever it is for, and not too often."""
 
+import logging
+
 from django.contrib.auth import password_validation
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework.exceptions import ValidationError
 
+from socialapi import tally
+from socialapi.logs import event
+
 from .limits import PASSWORD_FAILURES
 from .models import User
+
+log = logging.getLogger(__name__)
 
 
 def find_user(email: str, password: str, network: str) -> User | None:
@@ -25,10 +32,26 @@ def find_user(email: str, password: str, network: str) -> User | None:
     if user is None:
         make_password(password)
     if user is None or not user.check_password(password):
+        tell_refusal("password", user, network)
         PASSWORD_FAILURES.hit(*subject)
         return None
     PASSWORD_FAILURES.forget(*subject)
     return user
+
+
+def tell_login(user: User) -> None:
+    """Tell the log, and count, that a user has logged in."""
+    tally.count("logins", "accepted")
+    log.info("Logged in.", extra=event("login", account_id=user.pk))
+
+
+def tell_refusal(reason: str, user: User | None, network: str) -> None:
+    """Tell the log, and count, that a login was refused; a user is None if there is none."""
+    tally.count("logins", "refused")
+    fields = event(
+        "login.refused", reason=reason, account_id=user.pk if user else None, network=network
+    )
+    log.warning("A login was refused.", extra=fields)
 
 
 def confirm_password(user: User, password: str, network: str) -> None:

@@ -1,5 +1,6 @@
 """Access and refresh tokens: SimpleJWT signs and checks them, the session row decides."""
 
+import logging
 from typing import Any, Self
 from uuid import UUID
 
@@ -7,7 +8,11 @@ from django.conf import settings
 from django.db import transaction
 from rest_framework_simplejwt import exceptions, tokens
 
+from socialapi.logs import event
+
 from .models import Session, User
+
+log = logging.getLogger(__name__)
 
 
 class SessionToken(tokens.Token):
@@ -109,6 +114,8 @@ def refresh(text: str) -> dict[str, Any] | None:
             return None
         if session.refresh_id != UUID(token["jti"]):
             Session.objects.filter(pk=session.pk).end()
+            fields = event("token.replayed", account_id=session.user_id, session_id=session.pk)
+            log.warning("A refresh token was used again, which ended its session.", extra=fields)
             return None
         session.rotate()
         return token_pair(session)

@@ -23,7 +23,7 @@ from . import schema, serializers, tokens
 from .authentication import BearerAuthentication, caller
 from .limits import SignUpThrottle
 from .models import User
-from .passwords import find_user
+from .passwords import find_user, tell_login, tell_refusal
 
 WRONG = "The email or the password is wrong."
 NO_STORE = {"Cache-Control": "no-store"}
@@ -102,15 +102,19 @@ class LoginViewSet(GenericViewSet[User]):
         for _ in range(2):
             user = self.find_user(**serializer.validated_data)
             with suppress(User.DoesNotExist):
-                return Response(tokens.log_in(user), headers=NO_STORE)
+                pair = tokens.log_in(user)
+                tell_login(user)
+                return Response(pair, headers=NO_STORE)
         raise AuthenticationFailed(WRONG)
 
     def find_user(self, email: str, password: str) -> User:
         """Return an active user; raises AuthenticationFailed, PermissionDenied or Throttled."""
-        user = find_user(email, password, client_network(self.request))
+        network = client_network(self.request)
+        user = find_user(email, password, network)
         if user is None:
             raise AuthenticationFailed(WRONG)
         if not user.is_active:
+            tell_refusal("suspended", user, network)
             raise PermissionDenied("This account is suspended.")
         return user
 

@@ -18,11 +18,13 @@ from typing import Any
 
 from django.db import Error as DatabaseError
 from django.http import StreamingHttpResponse
-from rest_framework.exceptions import ParseError, Throttled
+from rest_framework.exceptions import ParseError
 
 from accounts.credentials import Credential, still_good
+from accounts.limits import throttled
 from accounts.models import User
 from socialapi.exceptions import InvalidToken, ServiceUnavailable
+from socialapi.exchange import current_exchange
 from socialapi.handler import in_thread, with_connection
 from socialapi.rendering import JSONRenderer, to_json
 
@@ -238,6 +240,8 @@ class Hub:
 
     async def run(self) -> None:
         """Work until stopped."""
+        # For all streams, and not for the one that happened to be the first.
+        current_exchange.set(None)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.tick_on())
@@ -360,7 +364,7 @@ def open_stream(user: User, credential: Credential, last_id: str) -> EventStream
     except User.DoesNotExist:
         raise InvalidToken from None
     if listener is None:
-        raise Throttled(LEASE.total_seconds(), TOO_MANY)
+        raise throttled("streams", LEASE.total_seconds(), TOO_MANY)
     # Another server's database, or one restored from a backup, may number its transactions anew.
     is_known = position is None or (bounds.start.xid <= position.xid and position <= bounds.end)
     begin = position if position and is_known else bounds.horizon

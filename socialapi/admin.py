@@ -1,7 +1,7 @@
 """What the admin's pages share: lists of bounded cost, and actions that ask before they act."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,8 @@ from django.db import transaction
 from django.db.models import DB_CASCADE, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+
+from .logs import event
 
 log = logging.getLogger(__name__)
 
@@ -123,8 +125,31 @@ class ModerationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # As above.
         """Write the history of an action, and tell the log. One query."""
         user_id = request.user.pk
         LogEntry.objects.log_actions(user_id, objects, CHANGE, f"{verb}.")  # type: ignore[arg-type]
+        self.tell(request, verb, objects)
+
+    def tell(self, request: HttpRequest, verb: str, objects: Iterable[Model]) -> None:
+        """Tell the log what somebody has done."""
         ids = [obj.pk for obj in objects]
-        log.info("Moderator %s: %s %s %s", user_id, verb, self.opts.model_name, ids)
+        model = str(self.opts.model_name)
+        fields = event(
+            "moderation", moderator_id=request.user.pk, action=verb, model=model, ids=ids
+        )
+        log.info("%s: %s %s", verb, model, ids, extra=fields)
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        """Write the history, and tell the log."""
+        self.tell(request, "Add", [obj])
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        """Write the history, and tell the log."""
+        self.tell(request, "Change", [obj])
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Write the history, and tell the log."""
+        self.tell(request, "Delete", queryset)
+        return super().log_deletions(request, queryset)
 
     def describe(self, obj: Any) -> str:
         """Tell an object from others, for someone who is about to change it."""

@@ -1,5 +1,6 @@
 """What happens when the database goes away: waiting at the start, recovering in between."""
 
+import logging
 import select
 import time
 
@@ -11,6 +12,8 @@ from django.db import (
     OperationalError,
     connections,
 )
+
+log = logging.getLogger(__name__)
 
 FOREIGN_KEY_VIOLATION = "23503"
 # SQLSTATE class 08 is a broken connection; these three are a server that shuts down or starts.
@@ -70,6 +73,6 @@ def wait_for_database(url: str, seconds: int) -> None:
         if time.monotonic() >= deadline:
             raise SystemExit(f"DATABASE_URL: no database after {seconds} seconds: {reason}")
         if not waiting:
-            print(f"Waiting up to {seconds} seconds for the database: {reason}", flush=True)
+            log.warning("Waiting up to %s seconds for the database: %s", seconds, reason)
             waiting = True
         time.sleep(0.5)

@@ -6,6 +6,7 @@ its value, and lies in /run/secrets, where containers get theirs, or in SECRETS_
 
 import os
 import re
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -31,6 +32,12 @@ NAME = r"[a-z0-9-]+(\.[a-z0-9-]+)*"
 ADDRESS = r"\[[0-9a-f:]+\]"
 HOST = re.compile(rf"\.?{NAME}|{ADDRESS}", re.IGNORECASE)
 ORIGIN = re.compile(rf"https?://({NAME}|{ADDRESS})(:[0-9]{{1,5}})?")
+
+# What is imported only if a variable asks for it.
+OPTIONAL_PACKAGES = {
+    "SENTRY_DSN": "sentry-sdk",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "opentelemetry-exporter-otlp-proto-http",
+}
 
 CommaSeparated = Annotated[list[str], NoDecode]
 
@@ -125,6 +132,37 @@ class Environment(BaseSettings):
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="The least severe log line that is written.", examples=["INFO"]
     )
+    SLOW_REQUEST_MS: int = Field(
+        1000,
+        description="Milliseconds from which a request's log line is a warning.",
+        examples=["1000"],
+        ge=1,
+        le=3_600_000,
+    )
+    METRICS_TOKEN: str = Field(
+        "",
+        description="Opens /metrics as a bearer token; without it there is no such address.",
+        examples=['the output of: python3 -c "import secrets; print(secrets.token_urlsafe())"'],
+        pattern=r"^$|^[\x21-\x7e]{16,}$",
+    )
+    SENTRY_DSN: str = Field(
+        "",
+        description="Where errors are reported to.",
+        examples=["https://key@sentry.example.org/1"],
+        pattern=r"^$|^https?://\w+@[^/\s]+/(.+/)?[0-9]+$",
+    )
+    OTEL_EXPORTER_OTLP_ENDPOINT: str = Field(
+        "",
+        description="Where traces are sent to, by OTLP over HTTP.",
+        examples=["http://localhost:4318"],
+        pattern=r"^$|^https?://[^/\s]+(/\S*)?$",
+    )
+    REVISION: str = Field(
+        "",
+        description="The commit that runs, for metrics, errors and traces.",
+        examples=["3f2a9c1"],
+        pattern=r"^$|^[0-9a-f]{7,64}$",
+    )
 
     @field_validator(
         "ALLOWED_HOSTS", "CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS", mode="before"
@@ -177,6 +215,15 @@ class Environment(BaseSettings):
             raise ValueError("the URL must end with the database's name")
         return url
 
+    @field_validator("SENTRY_DSN", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    @classmethod
+    def package_is_installed(cls, value: str, info: ValidationInfo) -> str:
+        """Refuse what needs a package that only requirements/monitoring.txt installs."""
+        package = OPTIONAL_PACKAGES[str(info.field_name)]
+        if value and not is_installed(package):
+            raise ValueError(f"{package} is missing: pip install -r requirements/monitoring.txt")
+        return value
+
     @field_validator("SECRET_KEY")
     @classmethod
     def key_is_strong(cls, key: str, info: ValidationInfo) -> str:
@@ -187,6 +234,15 @@ class Environment(BaseSettings):
         if len(set(key)) < 5 or EXAMPLE_SECRETS.search(key):
             raise ValueError("must be random, not an example")
         return key
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package is there to be imported."""
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def explain(error: ValidationError) -> str:

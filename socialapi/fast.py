@@ -114,9 +114,12 @@ class FastPath(BaseHandler):
         if not is_client(request) or len(request.path_info) > PATH_MAX:
             return None
         try:
-            view, _, arguments = find_view(request.path_info)
+            match = find_view(request.path_info)
         except Resolver404:
             return None
+        # As Django sets it when it runs a view.
+        request.resolver_match = match
+        view, _, arguments = match
         fast = self.find(view, str(request.method))
         headers = fast and self.common_headers(request, view)
         if fast is None or headers is None:

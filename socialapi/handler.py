@@ -11,24 +11,27 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from http import HTTPMethod
 from io import BytesIO
+from time import perf_counter
 from typing import Any
 
 from django.conf import settings
 from django.core import signals
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.db import close_old_connections
+from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import set_script_prefix
+from django.urls import Resolver404, set_script_prefix
 from rest_framework.exceptions import APIException, ParseError
 
 from .database import drop_lost_connection
 from .exceptions import PayloadTooLarge, ServiceUnavailable
-from .fast import Answer, FastPath, encode_headers
+from .exchange import Exchange, current_exchange, time_query
+from .fast import Answer, FastPath, encode_headers, find_view
 from .pool import Pool
 
 type Scope = dict[str, Any]
@@ -43,11 +46,17 @@ SAFE_METHODS = {HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS}
 # A read is tried so often, and not again after so long, while its connections break.
 ATTEMPTS = 5
 RETRY_SECONDS = 5
+# How long those wait; a worker that is killed takes them along.
+SHOW_SECONDS = 0.05
 # Answered on the loop itself, so that a stuck database does not look like a dead process.
 LIVE_PATH = "/health/live"
+# Answered by a thread of its own, which asks no database, so that a full queue can be seen.
+METRICS_PATH = "/metrics"
 
 # What runs on the loop beside the requests, from the process's start to its end. Apps add theirs.
 background: list[Callable[[], Coroutine[Any, Any, None]]] = []
+# What looks at the exchanges that are over, on the loop, soon afterwards.
+observers: list[Callable[[list[Exchange]], None]] = []
 # The handler of the request, or of the background, that is being run.
 current: ContextVar["Handler"] = ContextVar("current")
 
@@ -76,10 +85,12 @@ class Handler(FastPath, ASGIHandler):
         FastPath.__init__(self)
         self.load_middleware(is_async=False)
         self.pool = Pool(threads, "request")
+        self.scrapes = Pool(1, "scrape")
         self.capacity = threads + queue
         self.streams: set[asyncio.Task[None]] = set()
         self.closing: set[asyncio.Task[None]] = set()
         self.is_leaving = False
+        self.over: list[Exchange] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the server's start and stop."""
@@ -94,28 +105,56 @@ class Handler(FastPath, ASGIHandler):
                 await send({"type": "websocket.close"})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read a request, run it, send its response."""
+        """Read a request, run it, send its response, and show the observers what came of it."""
+        exchange = Exchange(scope["method"], dict(scope["headers"]))
+        current_exchange.set(exchange)
         try:
-            body = await read_body(scope, receive)
-        except APIException as error:
-            refusal = self.refuse(scope, error)
-            # What the client still sends is not the next request.
-            await send_answer(refusal, send, closes=True)
-            await drain(receive)
-            return
-        if scope["path"].rstrip("/") == LIVE_PATH:
-            response = self.respond(scope, body)
-        elif self.pool.pending >= self.capacity:
-            response = self.refuse(scope, ServiceUnavailable())
-        else:
-            response = await self.pool.run(partial(self.respond, scope, body))
-        if isinstance(response, Answer):
-            await send_answer(response, send, closes=self.is_leaving)
-        else:
-            await self.send_stream(response, receive, send)
+            try:
+                body = await read_body(exchange.headers, receive)
+            except APIException as error:
+                refusal = self.refuse(scope, error)
+                # What the client still sends is not the next request.
+                await send_answer(refusal, exchange, send, closes=True)
+                await drain(receive)
+                return
+            exchange.started = perf_counter()
+            path = scope["path"].rstrip("/")
+            pool = self.scrapes if path == METRICS_PATH else self.pool
+            if path == LIVE_PATH:
+                response = self.respond(scope, body)
+            elif pool.pending >= self.capacity:
+                response = self.refuse(scope, ServiceUnavailable())
+            else:
+                response = await pool.run(partial(self.respond, scope, body))
+            if isinstance(response, Answer):
+                await send_answer(response, exchange, send, closes=self.is_leaving)
+            else:
+                await self.send_stream(response, exchange, receive, send)
+        except BaseException as error:
+            exchange.fail(error)
+            raise
+        finally:
+            self.show(exchange)
+
+    def show(self, exchange: Exchange) -> None:
+        """Let the observers see an exchange, together with others: many at once cost less."""
+        if not self.over:
+            asyncio.get_running_loop().call_later(SHOW_SECONDS, self.show_all)
+        exchange.end()
+        self.over.append(exchange)
+
+    def show_all(self) -> None:
+        """Let the observers see the exchanges that are over."""
+        over, self.over = self.over, []
+        for observe in observers:
+            observe(over)
 
     async def send_stream(
-        self, response: StreamingHttpResponse, receive: Receive, send: Send
+        self,
+        response: StreamingHttpResponse,
+        exchange: Exchange,
+        receive: Receive,
+        send: Send,
     ) -> None:
         """Send a stream, and close it in a thread, after its last part or its client.
 
@@ -123,6 +162,8 @@ class Handler(FastPath, ASGIHandler):
         with all that the client has not read. One that begins while the process leaves is ended
         properly, as the others were.
         """
+        exchange.answer(response.status_code)
+        response["X-Request-ID"] = exchange.id
         if self.is_leaving:
             response["Connection"] = "close"
         stream = asyncio.create_task(self.send_response(response, send))
@@ -137,6 +178,7 @@ class Handler(FastPath, ASGIHandler):
                 raise
             await send({"type": "http.response.body"})
         finally:
+            exchange.end_stream()
             self.streams.remove(stream)
             # A client that leaves only now cancels this coroutine, which must not keep the
             # response from being closed.
@@ -153,6 +195,8 @@ class Handler(FastPath, ASGIHandler):
 
     def respond(self, scope: Scope, body: bytes) -> Answer | StreamingHttpResponse:
         """Answer a request, in the calling thread; a read whose connection broke is repeated."""
+        if exchange := current_exchange.get():
+            exchange.begin()
         deadline = time.monotonic() + RETRY_SECONDS
         response = self.attempt(scope, body)
         for _ in range(ATTEMPTS - 1):
@@ -169,13 +213,15 @@ class Handler(FastPath, ASGIHandler):
             request = ASGIRequest(scope, BytesIO(body))
         except UnicodeDecodeError:
             return self.refuse(scope, ParseError("The query string is not UTF-8."))
+        note(request)
         if answer := self.answer(request):
             return answer
         set_script_prefix("/")
         signals.request_started.send(sender=self.__class__, scope=scope)
         # A body that came in chunks has no length of its own, and DRF would not read it.
         request.META["CONTENT_LENGTH"] = str(len(body))
-        return settle(request, self.get_response(request))
+        with connections[DEFAULT_DB_ALIAS].execute_wrapper(time_query):
+            return settle(request, self.get_response(request))
 
     def refuse(self, scope: Scope, error: APIException) -> Answer:
         """Answer with an error without running a view, through the middleware all the same.
@@ -184,6 +230,9 @@ class Handler(FastPath, ASGIHandler):
         """
         request = ASGIRequest(scope | {"query_string": b""}, BytesIO())
         request.refusal = error  # type: ignore[attr-defined]
+        with suppress(Resolver404):
+            request.resolver_match = find_view(request.path_info)
+        note(request)
         return complete(request, self.get_response(request))
 
     async def live(self, receive: Receive, send: Send) -> None:
@@ -196,8 +245,16 @@ class Handler(FastPath, ASGIHandler):
             task.cancel()
         if self.closing:
             await asyncio.wait(self.closing)
-        await asyncio.to_thread(self.pool.shutdown)
+        for pool in (self.pool, self.scrapes):
+            await asyncio.to_thread(pool.shutdown)
+        self.show_all()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def note(request: HttpRequest) -> None:
+    """Let the exchange know its request."""
+    if exchange := current_exchange.get():
+        exchange.request = request
 
 
 def settle(request: HttpRequest, response: HttpResponseBase) -> Answer | StreamingHttpResponse:
@@ -219,22 +276,24 @@ def complete(request: HttpRequest, response: HttpResponseBase) -> Answer:
     return Answer(response.status_code, headers, body, is_lost)
 
 
-async def send_answer(answer: Answer, send: Send, *, closes: bool) -> None:
+async def send_answer(answer: Answer, exchange: Exchange, send: Send, *, closes: bool) -> None:
     """Send a whole response, and say in it if the connection ends."""
-    headers = [*answer.headers, (b"Connection", b"close")] if closes else answer.headers
+    exchange.answer(answer.status)
+    headers = [*answer.headers, exchange.header]
+    if closes:
+        headers.append((b"Connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes:
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
     """Return a request's body.
 
     Raises PayloadTooLarge as soon as it is known to be larger than the settings allow, and
     ParseError if the rest does not arrive.
     """
-    length = dict(scope["headers"]).get(b"content-length", b"0")
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    if int(length) > limit:
+    if int(headers.get(b"content-length", b"0")) > limit:
         raise PayloadTooLarge
     body = bytearray()
     more = True

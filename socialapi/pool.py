@@ -7,6 +7,7 @@ took a tenth of a request's time.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -19,6 +20,8 @@ class Job:
 
     def __init__(self, work: Work) -> None:
         self.work = work
+        # What is known of the request is known in the thread, too, and forgotten afterwards.
+        self.context = copy_context()
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
         # Whoever takes it has the job: a thread that begins it, or the loop that calls it off.
@@ -37,7 +40,7 @@ class Job:
         """Do the work in the calling thread, and tell the loop."""
         result, error = None, None
         try:
-            result = self.work()
+            result = self.context.run(self.work)
         except BaseException as raised:  # noqa: BLE001 (it belongs to whoever awaits the future)
             error = raised
         self.loop.call_soon_threadsafe(self.finish, result, error)

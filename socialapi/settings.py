@@ -8,6 +8,7 @@ from corsheaders.defaults import default_headers
 from django.utils.csp import CSP
 
 from .environment import BASE_DIR, environment
+from .logs import configuration
 
 SECRET_KEY = environment.SECRET_KEY
 DEBUG = environment.DEBUG
@@ -110,6 +111,8 @@ REFRESH_TOKEN_LIFETIME = timedelta(days=environment.REFRESH_TOKEN_EXPIRE_DAYS)
 SESSION_LIFETIME = timedelta(days=90)
 THROTTLE = environment.THROTTLE
 TRUSTED_PROXIES = environment.TRUSTED_PROXIES
+METRICS_TOKEN = environment.METRICS_TOKEN
+REVISION = environment.REVISION
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -213,17 +216,4 @@ SECURE_CSP = {
     "form-action": [CSP.SELF],
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": environment.LOG_LEVEL},
-    "loggers": {
-        "django": {"handlers": [], "propagate": True},
-        # Every 4xx would be a warning; what clients do wrong is not news.
-        "django.request": {"level": "ERROR"},
-    },
-}
+LOGGING = configuration(environment.LOG_LEVEL, is_readable=DEBUG)

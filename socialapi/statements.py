@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
+from time import perf_counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,8 @@ from psycopg2.errors import (
     InvalidSqlStatementName,
 )
 from psycopg2.extensions import adapt
+
+from .exchange import current_exchange
 
 type Row = tuple[Any, ...]
 type SQL = tuple[str, tuple[Any, ...]]
@@ -168,10 +171,15 @@ def fetch(connection: BaseDatabaseWrapper, text: str, values: dict[str, Any]) ->
         with connection.cursor() as cursor:
             cursor.execute(text, values)
             return list(cursor.fetchall())
-    # Django's cursor would cost as much again as psycopg2's.
-    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
-        cursor.execute(inline(connection.connection, text, values))
-        return list(cursor.fetchall())
+    started = perf_counter()
+    try:
+        # Django's cursor would cost as much again as psycopg2's.
+        with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+            cursor.execute(inline(connection.connection, text, values))
+            return list(cursor.fetchall())
+    finally:
+        if exchange := current_exchange.get():
+            exchange.count_query(started)
 
 
 def inline(connection: Any, text: str, values: dict[str, Any]) -> str:

@@ -6,7 +6,9 @@ from django.urls import include, path, re_path
 
 from .demo import DemoView
 from .docs import OpenAPIView, RedocView, SwaggerView
+from .environment import environment
 from .health import LiveView, ReadyView
+from .metrics import MetricsView
 from .root import RootView
 
 # Where the browsable API's links lead: DRF's own pages would not do without the slash.
@@ -32,3 +34,5 @@ urlpatterns = [
     path("session/", include((session_urls, "rest_framework"))),
     path("admin/", admin.site.urls),
 ]
+if environment.METRICS_TOKEN:
+    urlpatterns.append(re_path(r"^metrics/?$", MetricsView.as_view(), name="metrics"))

@@ -68,6 +68,16 @@ class VoteQuerySet(models.QuerySet["Vote"]):
             posts.update(vote_count=Coalesce(Subquery(votes), 0))
 
 
+class Recount(models.Model):
+    """What came of counting all votes once."""
+
+    counted_at = models.DateTimeField(db_default=Now(), editable=False)
+    wrong = models.IntegerField(help_text="Posts whose count was wrong.")
+
+    def __str__(self) -> str:
+        return f"recount {self.pk}"
+
+
 class Vote(models.Model):
     """One user's approval of one post."""
 

@@ -1,5 +1,6 @@
 """Moderating posts in the admin."""
 
+import logging
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -209,3 +210,19 @@ def test_an_edit_undoes_no_vote_that_was_cast_meanwhile(post: Post) -> None:
 
     post.refresh_from_db()
     assert (post.title, post.vote_count) == ("Edited", 1)
+
+
+def test_what_is_done_is_told_to_the_log(
+    as_superuser: Client, superuser: User, post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "socialapi.admin")
+    form = {"title": "Another title", "content": post.content, "published": "on"}
+    as_superuser.post(page_of(post), form)
+    run_action(as_superuser, POSTS, "unpublish", post)
+    as_superuser.post(f"{POSTS}{post.pk}/delete/", {"post": "yes"})
+    as_superuser.post(f"{POSTS}add/", form | {"owner": superuser.pk})
+
+    events = [vars(record)["event"] for record in caplog.records]
+    known = {"event": "moderation", "moderator_id": superuser.pk, "model": "post"}
+    verbs = {"Change": post, "Unpublish": post, "Delete": post, "Add": Post.objects.get()}
+    assert events == [known | {"action": verb, "ids": [obj.pk]} for verb, obj in verbs.items()]

@@ -4,6 +4,7 @@
 A test that uses a server also needs `committed`, for the server to see what the test writes.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -21,12 +23,14 @@ from django.db import connection
 
 from accounts.models import User
 from socialapi.environment import BASE_DIR, environment
+from socialapi.tests.sink import Sink, sink
 from socialapi.tests.wire import PATIENCE_SECONDS, Wire
 
 # The one whose pages may call.
 ORIGIN = "https://app.example.org"
 # Of each worker.
 THREADS = 4
+METRICS_TOKEN = "token-of-prometheus"
 
 names = map("server{}".format, count())
 
@@ -91,6 +95,11 @@ class Server:
         """What it has written so far."""
         return self.log_file.read_text()
 
+    def lines(self, **fields: Any) -> list[dict[str, Any]]:
+        """What it has written so far, of the lines with these fields."""
+        lines = [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+        return [line for line in lines if fields.items() <= line.items()]
+
     def wait_for_log(self, pattern: str) -> re.Match[str]:
         """Return the first place in the log that matches, once there is one."""
 
@@ -144,6 +153,29 @@ def narrow_server(django_db_setup: None) -> Iterator[Server]:
     """One that runs one request at a time, while two may wait; it has `streaming`'s addresses."""
     app = "socialapi.tests.streaming:application"
     with serve(app, DB_THREADS="1", QUEUE_SIZE="2") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def reports() -> Iterator[Sink]:
+    """Who takes the errors and traces of `watched_server`."""
+    with sink() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def watched_server(django_db_setup: None, reports: Sink) -> Iterator[Server]:
+    """One with two workers and all that watches them; it has `crashing`'s address."""
+    place = f"127.0.0.1:{reports.server_port}"
+    with serve(
+        "socialapi.tests.crashing:application",
+        METRICS_TOKEN=METRICS_TOKEN,
+        SENTRY_DSN=f"http://key@{place}/1",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{place}",
+        OTEL_BSP_SCHEDULE_DELAY="100",
+        REVISION="0123abc",
+        WEB_CONCURRENCY="2",
+    ) as running:
         yield running
 
 

@@ -54,6 +54,11 @@ NONSENSE = {
     "TRUSTED_PROXIES": ["-1", "all"],
     "THROTTLE": ["sometimes"],
     "LOG_LEVEL": ["loud"],
+    "SLOW_REQUEST_MS": ["0", "slow"],
+    "METRICS_TOKEN": ["short", "with some spaces in it"],
+    "SENTRY_DSN": ["sentry.example.org", "https://sentry.example.org/1"],
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ["localhost:4318", "http://a b"],
+    "REVISION": ["main", "v1.0"],
 }
 PROGRAMS = [["-m", "gunicorn"], ["manage.py", "check"]]
 
@@ -172,6 +177,24 @@ def test_a_secret_file_that_cannot_be_read_is_named(
     assert line.startswith("SECRET_KEY: its file cannot be read ('utf-8' codec can't decode")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "package"),
+    [
+        ("SENTRY_DSN", "https://key@sentry.example.org/1", "sentry-sdk"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318", "opentelemetry"),
+    ],
+)
+def test_what_needs_a_package_that_is_missing_says_how_to_install_it(
+    variables: pytest.MonkeyPatch, name: str, value: str, package: str
+) -> None:
+    variables.setenv(name, value)
+    assert getattr(read_environment(), name) == value
+    variables.setattr("sys.path", [])
+    (line,) = complaints()
+    assert line.startswith(f"{name}: {package}")
+    assert "requirements/monitoring.txt" in line
+
+
 @contextmanager
 def run(program: list[str], folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """Run a program with these variables of the service, its output being read line by line."""
@@ -223,7 +246,7 @@ def test_the_start_waits_for_the_database(committed: None) -> None:
     values = server_environment(DATABASE_URL=database_url(door.port), DB_WAIT="60")
     with run(["-m", "gunicorn", "--bind", "127.0.0.1:0"], BASE_DIR, **values) as process:
         assert process.stdout
-        assert any(line.startswith("Waiting up to 60 seconds") for line in process.stdout)
+        assert any("Waiting up to 60 seconds" in line for line in process.stdout)
         door = Door(door.port)
         assert any("Listening at" in line for line in process.stdout)
         process.terminate()

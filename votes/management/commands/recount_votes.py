@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from votes.models import Vote
+from votes.models import Recount, Vote
 
 COLUMNS = ("pk", "vote_count", "counted")
 EXAMPLES = 5
@@ -27,6 +27,7 @@ class Command(BaseCommand):
     def handle(self, *, check: bool, **options: Any) -> None:
         """Report, and repair unless told otherwise; raises CommandError for what is not."""
         wrong = list(Vote.objects.miscounted().order_by("pk").values_list(*COLUMNS))
+        Recount.objects.create(wrong=len(wrong))
         if not wrong:
             self.stdout.write("Every vote count is right.")
             return
