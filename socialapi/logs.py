@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -19,8 +19,6 @@ from .exchange import Exchange, current_exchange
 
 # Standard error, as logging.StreamHandler has it.
 OUTPUT = 2
-JSON = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING}
 access = logging.getLogger("socialapi.access")
 
 # What an error's message may quote: addresses, tokens, passwords in URLs, and, after its first
@@ -98,57 +96,67 @@ class ReadableFormatter(logging.Formatter):
 class AccessLog:
     """Writes a line for each exchange that is over; a warning, if it took so long.
 
-    Not by way of `logging`, which would take a tenth of a request's time. Nor each by itself: a
-    write lets a thread have the interpreter, and the loop would wait to get it back.
+    Not by way of `logging`, which would take a tenth of a request's time, and not each by itself:
+    a write lets a thread have the interpreter, and the loop would wait to get it back.
     """
 
     def __init__(self, slow_ms: int, *, is_readable: bool) -> None:
         self.slow = slow_ms / 1000
-        self.make = readable if is_readable else partial(orjson.dumps, option=JSON)
+        self.make = readable_line if is_readable else json_line
 
     def __call__(self, exchanges: Iterable[Exchange]) -> None:
         """Write the lines that LOG_LEVEL lets through."""
-        told = {name for name in LEVELS if access.isEnabledFor(LEVELS[name])}
-        fields = map(self.fields, exchanges)
-        lines = [self.make(each) for each in fields if each["level"] in told]
+        tells_all = access.isEnabledFor(logging.INFO)
+        tells_slow = access.isEnabledFor(logging.WARNING)
+        lines = []
+        for exchange in exchanges:
+            is_slow = exchange.seconds >= self.slow
+            if tells_all or (is_slow and tells_slow):
+                lines.append(self.make(exchange, is_slow))
         # Nobody may be reading the log, which is no reason to fail.
         with suppress(OSError):
-            os.write(OUTPUT, b"".join(lines))
-
-    def fields(self, exchange: Exchange) -> dict[str, Any]:
-        """Return what the line says. Each step in it counts, so it calls as little as it can."""
-        is_slow = exchange.seconds >= self.slow
-        fields = {
-            "time": datetime.fromtimestamp(exchange.ended, UTC),
-            "level": "WARNING" if is_slow else "INFO",
-            "logger": "socialapi.access",
-            "message": f"Slow: {exchange.database * 1000:.0f} ms of SQL"
-            if is_slow
-            else "Answered",
-            "request_id": exchange.id,
-            "user_id": exchange.user_id,
-            "method": exchange.method,
-            "route": exchange.route,
-            "status": exchange.status,
-            "duration_ms": int(exchange.seconds * 1e6) / 1e3,
-            "database_ms": int(exchange.database * 1e6) / 1e3,
-            "queries": exchange.queries,
-            "wait_ms": int(exchange.waited * 1e6) / 1e3,
-        }
-        if exchange.streamed is not None:
-            fields["streamed_ms"] = int(exchange.streamed * 1e6) / 1e3
-        return fields
+            os.write(OUTPUT, "".join(lines).encode())
 
 
-def readable(fields: dict[str, Any]) -> bytes:
-    """Return the line of an exchange for people."""
+def json_line(exchange: Exchange, is_slow: bool) -> str:
+    """Return the line of an exchange. What lines have in common is made once, and remembered."""
+    since = exchange.ended
+    level, message = "INFO", "Answered"
+    if is_slow:
+        level, message = "WARNING", f"Slow: {exchange.database * 1000:.0f} ms of SQL"
+    streamed = exchange.streamed
+    more = "" if streamed is None else f',"streamed_ms":{streamed * 1e3:.3f}'
+    # JSON would escape nothing of what an id may have.
     return (
-        (
-            "{time:%H:%M:%S} {level:7} {method} {route} {status} in {duration_ms:.0f} ms, "
-            "{queries} queries {database_ms:.0f} ms, user {user_id}, {request_id}\n"
-        )
-        .format(**fields)
-        .encode()
+        f'{{"time":"{second(int(since))}.{int(since % 1 * 1e6):06d}Z","level":"{level}",'
+        f'"logger":"socialapi.access","message":"{message}","request_id":"{exchange.id}",'
+        f'"user_id":{exchange.user_id or "null"},'
+        f"{subject(exchange.method, exchange.route, exchange.status)},"
+        f'"duration_ms":{exchange.seconds * 1e3:.3f},"database_ms":{exchange.database * 1e3:.3f},'
+        f'"queries":{exchange.queries},"wait_ms":{exchange.waited * 1e3:.3f}{more}}}\n'
+    )
+
+
+@lru_cache(maxsize=4)
+def second(since: int) -> str:
+    """Return a time, to the second."""
+    return f"{datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+@lru_cache(maxsize=1024)
+def subject(method: str, route: str | None, status: int) -> str:
+    """Return what was asked and answered, as members of a JSON object."""
+    return orjson.dumps({"method": method, "route": route, "status": status})[1:-1].decode()
+
+
+def readable_line(exchange: Exchange, is_slow: bool) -> str:
+    """Return the line of an exchange for people."""
+    time = datetime.fromtimestamp(exchange.ended, UTC).astimezone()
+    return (
+        f"{time:%H:%M:%S} {'WARNING' if is_slow else 'INFO':7} "
+        f"{exchange.method} {exchange.route} {exchange.status} in {exchange.seconds * 1e3:.0f} ms "
+        f"({exchange.queries} queries, {exchange.database * 1e3:.0f} ms), "
+        f"user {exchange.user_id}, {exchange.id}\n"
     )
 
 

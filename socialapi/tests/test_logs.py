@@ -251,7 +251,7 @@ def test_the_log_level_holds_for_requests(
 
 def test_in_development_people_can_read_it(capfd: pytest.CaptureFixture[str]) -> None:
     write(exchange(0.002), is_readable=True)
-    assert "GET None 200 in 2 ms, 0 queries 1 ms, user None, mine\n" in capfd.readouterr().err
+    assert "GET None 200 in 2 ms (0 queries, 1 ms), user None, mine\n" in capfd.readouterr().err
 
 
 def test_a_line_outside_of_requests_tells_none() -> None:
