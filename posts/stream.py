@@ -26,7 +26,7 @@ from socialapi.exceptions import InvalidToken, ServiceUnavailable
 from socialapi.handler import in_thread, with_connection
 from socialapi.rendering import JSONRenderer, to_json
 
-from .models import LEASE, Change, Entry, ExpiredError, Listener, Position, Post
+from .models import LEASE, PAGE, Change, Entry, ExpiredError, Listener, Position, Post
 from .serializers import PublishedPostSerializer
 
 log = logging.getLogger(__name__)
@@ -98,17 +98,22 @@ def describe(entries: list[Entry]) -> Iterable[bytes]:
             yield event("deleted", position, {"id": pk})
 
 
-def read(start: Position, end: Position) -> tuple[bytes, Position]:
-    """Return what happened after `start` up to `end`, or the first of it, and how far it goes.
+def read(start: Position, after: Position, end: Position) -> tuple[bytes, Position, bool]:
+    """Return a part of a batch, how far the part goes, and whether it is the last one.
 
-    At most three queries. One `reset` event, if the log does not reach back to `start`.
+    A batch tells what happened after `start` up to `end`, or the first of it, and of each post
+    once. The next part comes `after` the one before. At most three queries. One `reset` event, if
+    the log does not reach back so far.
     """
     try:
-        entries, reached = Change.objects.between(start, end)
+        entries, position = Change.objects.between(start, end, after)
     except ExpiredError:
-        return event("reset", end, {}), end
-    parts = b"".join(describe(entries))
-    return parts and parts + comment("so far", reached), reached
+        return event("reset", end, {}), end, True
+    is_last = len(entries) < PAGE
+    if not is_last:
+        position = entries[-1].position
+    part = b"".join(describe(entries))
+    return part and part + comment("so far", position), position, is_last
 
 
 class Stream:
@@ -147,15 +152,18 @@ class Stream:
     async def parts(self) -> AsyncGenerator[bytes]:
         """Tell what was missed, from the stream's own position; then what the hub hands over."""
         yield self.greeting
-        while self.position != hub.position:
+        while not hub.is_at(self.position):
             await hub.next_tick()
             while self.waiting:
                 yield self.take()
             end = hub.position or self.position
-            while self.position < end:
+            start, is_over = self.position, self.position >= end
+            while not is_over:
                 try:
                     async with hub.turnstile:
-                        part, self.position = await in_thread(read, self.position, end)
+                        part, self.position, is_over = await in_thread(
+                            read, start, self.position, end
+                        )
                 except DatabaseError:
                     break  # The hub says so; the next tick may find it well.
                 yield part
@@ -208,6 +216,8 @@ class Hub:
         self.task: asyncio.Task[None] | None = None
         self.renewed = 0.0
         self.is_cut_off = False
+        # Held while it tells a batch.
+        self.telling = asyncio.Lock()
         # However many streams catch up, all threads but one are for others.
         self.turnstile = asyncio.Semaphore(1)
 
@@ -282,20 +292,29 @@ class Hub:
         """Wait for the end of a tick."""
         await self.turn.wait()
 
+    def is_at(self, position: Position) -> bool:
+        """Whether it tells next what comes after a position.
+
+        Not so within a batch, which leaves out what it has told of before.
+        """
+        return position == self.position and not self.telling.locked()
+
     async def tick(self) -> None:
-        """End the streams that nobody may listen to any more; read the news for the others."""
+        """End the streams that nobody may listen to any more; tell the others one batch."""
         must_renew = time.monotonic() > self.renewed + RENEW
         over, horizon = await in_thread(look_around, list(self.streams), must_renew)
         if must_renew:
             self.renewed = time.monotonic()
         for stream in over:
             stream.end()
-        position = self.position = self.position or horizon
-        while position < horizon:
-            part, position = await in_thread(read, position, horizon)
-            self.position = position
-            if part:
-                self.hand_over(part)
+        start = position = self.position = self.position or horizon
+        is_over = start >= horizon
+        async with self.telling:
+            while not is_over:
+                part, position, is_over = await in_thread(read, start, position, horizon)
+                self.position = position
+                if part:
+                    self.hand_over(part)
 
     def hand_over(self, part: bytes) -> None:
         """Put a part into the queue of each stream that has all that came before it."""

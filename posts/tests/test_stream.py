@@ -24,9 +24,9 @@ from accounts.credentials import Credential
 from accounts.models import Session, User
 from accounts.tests.factories import UserFactory
 from accounts.tokens import AccessToken
-from posts.models import Change, Listener, Mark, Position, Post
+from posts.models import PAGE, Change, Listener, Mark, Position, Post
 from posts.serializers import PublishedPostSerializer
-from posts.stream import BACKLOG, LARGEST, Stream, hub
+from posts.stream import BACKLOG, LARGEST, Hub, Stream, hub, read
 from posts.tests.events import PATH, Event, Source, listen, refusal
 from posts.tests.factories import PostFactory
 from socialapi.tests.backends import Door, cut_and_wait, find_named
@@ -177,6 +177,44 @@ def test_tells_at_most_once_in_a_tick_of_a_post(stream: Listen) -> None:
     events = source.read_until(lambda told: bool(told) and told[-1].data["votes"] == len(voters))
     ticks = (time.monotonic() - began) / TICK
     assert len(events) <= ticks + 1 < 50
+
+
+@shared
+def test_tells_at_most_once_in_a_tick_of_a_post_however_much_happens(stream: Listen) -> None:
+    source, post = stream(), PostFactory.create()
+    source.take(1)
+    with held_up():
+        post.edit(title="Other")
+        PostFactory.create_batch(PAGE)
+        last = VoteFactory.create(post__title="Last").post
+        VoteFactory.create(post=post)
+    events = source.read_until(lambda told: ("created", last) in named(told))
+    events += source.read()
+    assert [told.data["votes"] for told in events if told.data["id"] == post.pk] == [1]
+
+
+def test_does_not_let_a_stream_join_within_a_batch(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Hub()
+    joined: list[bool] = []
+
+    async def call(function: Callable[..., Any], *args: object) -> Any:
+        if function is read:
+            joined.append(hub.is_at(hub.position or Position(0)))
+
+        def run() -> Any:
+            with closing(connection):
+                return function(*args)
+
+        return await asyncio.to_thread(run)
+
+    monkeypatch.setattr("posts.stream.in_thread", call)
+    hub.position = Change.objects.bounds().horizon
+    PostFactory.create_batch(PAGE + 1)
+    asyncio.run(hub.tick())
+    assert joined == [False, False]
+    assert hub.is_at(hub.position)
 
 
 @contextmanager
