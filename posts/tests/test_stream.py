@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from threading import Barrier
 from threading import Event as Flag
 from typing import Any
-from unittest.mock import Mock
 
 import psycopg2
 import pytest
@@ -26,7 +25,7 @@ from accounts.tests.factories import UserFactory
 from accounts.tokens import AccessToken
 from posts.models import PAGE, Change, Listener, Mark, Position, Post
 from posts.serializers import PublishedPostSerializer
-from posts.stream import BACKLOG, LARGEST, Hub, Stream, hub, read
+from posts.stream import BACKLOG, LARGEST, PART, SLICE, Hub, Stream, hub, read
 from posts.tests.events import PATH, Event, Source, listen, refusal
 from posts.tests.factories import PostFactory
 from socialapi.tests.backends import Door, cut_and_wait, find_named
@@ -215,6 +214,19 @@ def test_does_not_let_a_stream_join_within_a_batch(
     asyncio.run(hub.tick())
     assert joined == [False, False]
     assert hub.is_at(hub.position)
+
+
+@pytest.mark.django_db
+def test_makes_no_large_part() -> None:
+    start, size = Position(0), 160_000
+    posts = PostFactory.create_batch(SLICE + 5, content="\N{GRINNING FACE}" * (size // 4))
+    end, position, is_last = Position(LARGEST), start, False
+    told = b""
+    while not is_last:
+        part, position, is_last = read(start, position, end)
+        assert len(part) < PART + size + 1000
+        told += part
+    assert told.count(b"event: created") == len(posts)
 
 
 @contextmanager
@@ -585,14 +597,24 @@ class TestWhoDoesNotRead:
         with pytest.raises(ConnectionResetError):
             sloth.read_to_the_end()
 
-    def test_is_cut_off_when_too_much_waits(self) -> None:
+    def test_goes_on_by_itself_when_too_much_waits(self) -> None:
         stream = Stream(Listener(pk=1), Credential(1), Position(1), b"")
-        stream.task = Mock()
-        for part in (b"1" * BACKLOG, b"2"):
-            assert not stream.task.cancel.called
-            stream.put(part)
-        assert stream.task.cancel.called
-        assert stream.size == BACKLOG
+        stream.is_live = True
+        stream.put(b"1" * BACKLOG, Position(2))
+        assert stream.is_live
+        stream.put(b"2", Position(3))
+        assert not stream.is_live
+        assert (stream.size, stream.position) == (BACKLOG, Position(2))
+
+    def test_is_not_cut_off_for_a_pause(self, stream: Listen) -> None:
+        source = stream()
+        source.read()
+        with held_up():
+            # Six bytes each, when they are sent.
+            PostFactory.create_batch(60, content="\1" * 39_999 + "x")
+        time.sleep(3 * TICK)
+        told = source.take(60)
+        assert len({event.data["id"] for event in told}) == len(told) == 60
 
     def test_is_cut_off_while_it_should_catch_up(
         self, stream: Listen, stream_server: Server, user: User
