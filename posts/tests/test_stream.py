@@ -717,6 +717,8 @@ def test_is_not_for_strangers(anonymous: APIClient, db: None) -> None:
         ("text/*", 200),
         ("application/json", 406),
         ("application/json, text/event-stream;q=0.5", 200),
+        ("text/event-stream;q=0", 406),
+        ("application/json, text/event-stream;q=0.0", 406),
     ],
 )
 def test_is_given_to_who_accepts_it(
