@@ -67,10 +67,12 @@ def main(url: str) -> None:
     succeed(remove_vote.sync_detailed(post.id, client=me))
     # A generated function would wait for the end of the stream.
     with me.get_httpx_client().stream("GET", "/posts/stream") as events:
-        lines = events.iter_lines()
-        assert next(lines).startswith("retry:")
+        texts = events.iter_text()
+        assert next(texts).startswith("retry:")
         succeed(add_vote.sync_detailed(post.id, client=me))
-        assert next(line for line in lines if f'"id":{post.id},' in line)
+        told = ""
+        while f'"id":{post.id},' not in told:
+            told += next(texts)
 
     found = list_posts.sync(
         client=me, search="ENGINES", owner=account.id, sort=ListPostsSort.TOP, limit=5

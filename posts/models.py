@@ -225,15 +225,20 @@ class ChangeQuerySet(models.QuerySet["Change"]):
             )
             return Bounds(*map(Position, cursor.fetchone()))
 
-    def between(self, start: Position, end: Position) -> tuple[list[Entry], Position]:
+    def between(
+        self, start: Position, end: Position, after: Position | None = None
+    ) -> tuple[list[Entry], Position]:
         """Return what changed after `start` and up to `end`, and how far that reaches.
 
         There is one entry for each post: its last one of the highest kind, since whoever is told
         of that is told of the others along. So a reader who stops after any entry, and goes on
-        from its position, has missed nothing. At most PAGE entries, ordered by position, made
-        from SCAN rows: when the second value is less than `end`, there are more. One statement on
-        the primary key. Raises ExpiredError if the log does not reach back to `start`.
+        from its position, has missed nothing. The entries are made from SCAN rows: when the second
+        value is less than `end`, there are more. At most PAGE are returned, ordered by position;
+        the next page comes `after` the last one, from the same `start`, and leaves out what an
+        earlier page told. One statement on the primary key. Raises ExpiredError if the log does
+        not reach back so far.
         """
+        after = after or start
         with connection.cursor() as cursor:
             cursor.execute(
                 """
@@ -242,13 +247,17 @@ class ChangeQuerySet(models.QuerySet["Change"]):
                     WHERE (xid, post_id) > (%(xid)s, %(post)s)
                     AND (xid, post_id) <= (%(end_xid)s, %(end_post)s)
                     ORDER BY xid, post_id FETCH FIRST %(scan)s ROWS WITH TIES
-                ), entry AS (
+                ), latest AS (
                     SELECT post_id, max(kind) AS kind, coalesce(
                         max(xid) FILTER (WHERE kind = %(presence)s),
                         max(xid) FILTER (WHERE kind = %(content)s),
                         max(xid)
                     ) AS xid
-                    FROM change GROUP BY post_id ORDER BY xid, post_id LIMIT %(page)s
+                    FROM change GROUP BY post_id
+                ), entry AS (
+                    SELECT * FROM latest
+                    WHERE (xid, post_id) > (%(after_xid)s, %(after_post)s)
+                    ORDER BY xid, post_id LIMIT %(page)s
                 )
                 SELECT start.xid, rest.xid, rest.post_id, entry.xid, entry.post_id, entry.kind
                 FROM (SELECT coalesce(min(xid), 0) AS xid FROM posts_mark) AS start
@@ -262,6 +271,8 @@ class ChangeQuerySet(models.QuerySet["Change"]):
                 {
                     "xid": start.xid,
                     "post": start.post,
+                    "after_xid": after.xid,
+                    "after_post": after.post,
                     "end_xid": end.xid,
                     "end_post": end.post,
                     "scan": SCAN,
@@ -272,11 +283,9 @@ class ChangeQuerySet(models.QuerySet["Change"]):
             )
             rows = cursor.fetchall()
         oldest, rest_xid, rest_post, *first = rows[0]
-        if start.xid < oldest:
+        if after.xid < oldest:
             raise ExpiredError
         entries = [Entry(Position(*row[3:5]), row[5]) for row in rows if first[0] is not None]
-        if len(entries) == PAGE:
-            return entries, entries[-1].position
         return entries, end if rest_xid is None else Position(rest_xid, rest_post)
 
     def sweep(self) -> bool:

@@ -12,8 +12,9 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
+from itertools import batched
 from typing import Any
 
 from django.db import Error as DatabaseError
@@ -28,7 +29,7 @@ from socialapi.exchange import current_exchange
 from socialapi.handler import in_thread, with_connection
 from socialapi.rendering import JSONRenderer, to_json
 
-from .models import LEASE, Change, Entry, ExpiredError, Listener, Position, Post
+from .models import LEASE, PAGE, Change, Entry, ExpiredError, Listener, Position, Post
 from .serializers import PublishedPostSerializer
 
 log = logging.getLogger(__name__)
@@ -39,11 +40,14 @@ TICK = 1.0
 KEEP_ALIVE = 15.0
 RENEW = 10.0
 SWEEP = 60.0
-# A reader takes so many bytes within so many seconds, and for one who is slow but not that slow
-# no more waits than so much, which all streams share. Others are cut off, and may resume.
+# A reader takes so many bytes within so many seconds, or is cut off, and may resume. For one who
+# is not that slow no more waits than so much, which all streams share; the rest its stream reads.
 PIECE = 64 * 1024
 PATIENCE = 30.0
 BACKLOG = 4 * 1024 * 1024
+# What is made at a time: bytes, but for the last event; and posts, of which each may be large.
+PART = 512 * 1024
+SLICE = 25
 # Open streams of one process.
 MOST = 1000
 # Milliseconds after which a browser connects again.
@@ -80,37 +84,52 @@ def comment(text: str, position: Position) -> bytes:
     return f": {text}\nid: {position}\n\n".encode()
 
 
-def describe(entries: list[Entry]) -> Iterable[bytes]:
-    """Make events of entries, as the posts are now. At most two queries."""
-    ids: dict[bool, list[int]] = {True: [], False: []}
-    for entry in entries:
-        ids[entry.kind == Change.Kind.VOTES].append(entry.position.post)
+def describe(entries: list[Entry]) -> Iterator[tuple[Position, bytes]]:
+    """Make events of entries, as the posts are now.
+
+    One query, and another one for each SLICE that is taken, if there are posts to be shown in it.
+    """
     published = Post.objects.published()
-    counts = dict(published.filter(pk__in=ids[True]).values_list("pk", "vote_count"))
-    rows = published.filter(pk__in=ids[False]).select_related("owner")
-    posts = {row["id"]: row for row in PublishedPostSerializer(rows, many=True).data}
-    for position, kind in entries:
-        pk = position.post
-        if pk in counts:
-            yield event("votes", position, {"id": pk, "votes": counts[pk]})
-        elif pk in posts:
-            name = "created" if kind == Change.Kind.PRESENCE else "updated"
-            yield event(name, position, posts[pk])
-        elif kind == Change.Kind.PRESENCE:
-            yield event("deleted", position, {"id": pk})
+    voted = [position.post for position, kind in entries if kind == Change.Kind.VOTES]
+    counts = dict(published.filter(pk__in=voted).values_list("pk", "vote_count"))
+    for some in batched(entries, SLICE):
+        shown = [position.post for position, kind in some if kind != Change.Kind.VOTES]
+        rows = published.filter(pk__in=shown).select_related("owner")
+        posts = {row["id"]: row for row in PublishedPostSerializer(rows, many=True).data}
+        for position, kind in some:
+            pk = position.post
+            if pk in counts:
+                yield position, event("votes", position, {"id": pk, "votes": counts[pk]})
+            elif pk in posts:
+                name = "created" if kind == Change.Kind.PRESENCE else "updated"
+                yield position, event(name, position, posts[pk])
+            elif kind == Change.Kind.PRESENCE:
+                yield position, event("deleted", position, {"id": pk})
 
 
-def read(start: Position, end: Position) -> tuple[bytes, Position]:
-    """Return what happened after `start` up to `end`, or the first of it, and how far it goes.
+def read(start: Position, after: Position, end: Position) -> tuple[bytes, Position, bool]:
+    """Return a part of a batch, how far the part goes, and whether it is the last one.
 
-    At most three queries. One `reset` event, if the log does not reach back to `start`.
+    A batch tells what happened after `start` up to `end`, or the first of it, and of each post
+    once. The next part comes `after` the one before. At most two queries, and those of its slices.
+    One `reset` event, if the log does not reach back so far.
     """
     try:
-        entries, reached = Change.objects.between(start, end)
+        entries, position = Change.objects.between(start, end, after)
     except ExpiredError:
-        return event("reset", end, {}), end
-    parts = b"".join(describe(entries))
-    return parts and parts + comment("so far", reached), reached
+        return event("reset", end, {}), end, True
+    is_last = len(entries) < PAGE
+    if not is_last:
+        position = entries[-1].position
+    part = bytearray()
+    for place, text in describe(entries):
+        part += text
+        if len(part) >= PART:
+            position, is_last = place, False
+            break
+    if part:
+        part += comment("so far", position)
+    return bytes(part), position, is_last
 
 
 class Stream:
@@ -149,30 +168,38 @@ class Stream:
     async def parts(self) -> AsyncGenerator[bytes]:
         """Tell what was missed, from the stream's own position; then what the hub hands over."""
         yield self.greeting
-        while self.position != hub.position:
-            await hub.next_tick()
-            while self.waiting:
-                yield self.take()
-            end = hub.position or self.position
-            while self.position < end:
-                try:
-                    async with hub.turnstile:
-                        part, self.position = await in_thread(read, self.position, end)
-                except DatabaseError:
-                    break  # The hub says so; the next tick may find it well.
-                yield part
-        self.is_live = True
         while True:
-            await self.filled.wait()
-            yield self.take()
+            while not hub.is_at(self.position):
+                await hub.next_tick()
+                while self.waiting:
+                    yield self.take()
+                end = hub.position or self.position
+                start, is_over = self.position, self.position >= end
+                while not is_over:
+                    try:
+                        async with hub.turnstile:
+                            part, self.position, is_over = await in_thread(
+                                read, start, self.position, end
+                            )
+                    except DatabaseError:
+                        break  # The hub says so; the next tick may find it well.
+                    yield part
+            self.is_live = True
+            while self.is_live or self.waiting:
+                await self.filled.wait()
+                yield self.take()
 
-    def put(self, part: bytes) -> None:
-        """Send something next; a reader for whom too much waits already is cut off."""
+    def put(self, part: bytes, position: Position) -> None:
+        """Send something next, which goes up to a position.
+
+        If too much waits already, the stream goes on by itself once it has sent that.
+        """
         if self.waiting and self.size + len(part) > BACKLOG:
-            self.cancel()
+            self.is_live = False
             return
         self.waiting.append(part)
         self.size += len(part)
+        self.position = position
         self.filled.set()
 
     def take(self) -> bytes:
@@ -210,6 +237,8 @@ class Hub:
         self.task: asyncio.Task[None] | None = None
         self.renewed = 0.0
         self.is_cut_off = False
+        # Held while it tells a batch.
+        self.telling = asyncio.Lock()
         # However many streams catch up, all threads but one are for others.
         self.turnstile = asyncio.Semaphore(1)
 
@@ -264,9 +293,9 @@ class Hub:
                 if stream.is_stuck():
                     stream.cancel()
                 elif stream.is_live and self.position:
-                    stream.put(comment("still here", self.position))
+                    stream.put(comment("still here", self.position), self.position)
                 else:
-                    stream.put(b": still here\n\n")
+                    stream.put(b": still here\n\n", stream.position)
 
     async def tick_on(self) -> None:
         """Tick; while the database is away, try again."""
@@ -286,26 +315,35 @@ class Hub:
         """Wait for the end of a tick."""
         await self.turn.wait()
 
+    def is_at(self, position: Position) -> bool:
+        """Whether it tells next what comes after a position.
+
+        Not so within a batch, which leaves out what it has told of before.
+        """
+        return position == self.position and not self.telling.locked()
+
     async def tick(self) -> None:
-        """End the streams that nobody may listen to any more; read the news for the others."""
+        """End the streams that nobody may listen to any more; tell the others one batch."""
         must_renew = time.monotonic() > self.renewed + RENEW
         over, horizon = await in_thread(look_around, list(self.streams), must_renew)
         if must_renew:
             self.renewed = time.monotonic()
         for stream in over:
             stream.end()
-        position = self.position = self.position or horizon
-        while position < horizon:
-            part, position = await in_thread(read, position, horizon)
-            self.position = position
-            if part:
-                self.hand_over(part)
+        start = position = self.position = self.position or horizon
+        is_over = start >= horizon
+        async with self.telling:
+            while not is_over:
+                part, position, is_over = await in_thread(read, start, position, horizon)
+                self.position = position
+                if part:
+                    self.hand_over(part, position)
 
-    def hand_over(self, part: bytes) -> None:
+    def hand_over(self, part: bytes, position: Position) -> None:
         """Put a part into the queue of each stream that has all that came before it."""
         for stream in list(self.streams):
             if stream.is_live:
-                stream.put(part)
+                stream.put(part, position)
 
 
 def look_around(streams: list[Stream], must_renew: bool) -> tuple[list[Stream], Position]:

@@ -3,6 +3,7 @@
 from typing import cast
 
 from django.http.response import HttpResponseBase
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -54,8 +55,18 @@ class PostViewSet(ModelViewSet[Post]):
         return {"Location": location}
 
 
+class Negotiation(DefaultContentNegotiation):
+    """DRF's, which does not look at `q`, but for what a client refuses by `q=0`."""
+
+    def get_accept_list(self, request: Request) -> list[str]:
+        """Return what the client accepts."""
+        return [str(kind) for kind in request.accepted_types]
+
+
 class PostStreamViewSet(ViewSet):
     """Listen to what happens to published posts."""
+
+    content_negotiation_class = Negotiation
 
     def get_renderers(self) -> list[BaseRenderer]:
         """Answer GET with events, and a browser that shows pages with a page."""

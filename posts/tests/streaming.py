@@ -10,4 +10,5 @@ stream.TICK = 0.1
 stream.KEEP_ALIVE = 0.3
 stream.RENEW = 0.3
 stream.PATIENCE = 1.0
+stream.BACKLOG = 1024 * 1024
 stream.RETRY = 10

@@ -129,9 +129,14 @@ class TestReading:
         monkeypatch.setattr(models, "PAGE", 2)
         log((1, 7, VOTES), (2, 8, VOTES), (3, 9, VOTES))
         entries = [Entry(Position(1, 7), VOTES), Entry(Position(2, 8), VOTES)]
-        assert Change.objects.between(START, END) == (entries, Position(2, 8))
+        assert Change.objects.between(START, END) == (entries, END)
         rest = [Entry(Position(3, 9), VOTES)]
-        assert Change.objects.between(Position(2, 8), END) == (rest, END)
+        assert Change.objects.between(START, END, Position(2, 8)) == (rest, END)
+
+    def test_leaves_out_what_an_earlier_page_told(self) -> None:
+        log((1, 7, CONTENT), (2, 8, VOTES), (3, 7, VOTES), (4, 9, VOTES))
+        rest = [Entry(Position(2, 8), VOTES), Entry(Position(4, 9), VOTES)]
+        assert Change.objects.between(START, END, Position(1, 7)) == (rest, END)
 
     def test_looks_at_so_much_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(models, "SCAN", 2)
@@ -146,6 +151,7 @@ class TestReading:
         with pytest.raises(ExpiredError):
             Change.objects.between(Position(4, 9), END)
         assert Change.objects.between(Position(5), END) == ([], END)
+        assert Change.objects.between(START, END, Position(5)) == ([], END)
 
 
 def mark(xid: int, minutes: float) -> None:

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from threading import Barrier
 from threading import Event as Flag
 from typing import Any
-from unittest.mock import Mock
 
 import psycopg2
 import pytest
@@ -24,9 +23,9 @@ from accounts.credentials import Credential
 from accounts.models import Session, User
 from accounts.tests.factories import UserFactory
 from accounts.tokens import AccessToken
-from posts.models import Change, Listener, Mark, Position, Post
+from posts.models import PAGE, Change, Listener, Mark, Position, Post
 from posts.serializers import PublishedPostSerializer
-from posts.stream import BACKLOG, LARGEST, Stream, hub
+from posts.stream import BACKLOG, LARGEST, PART, SLICE, Hub, Stream, hub, read
 from posts.tests.events import PATH, Event, Source, listen, refusal
 from posts.tests.factories import PostFactory
 from socialapi.tests.backends import Door, cut_and_wait, find_named
@@ -177,6 +176,57 @@ def test_tells_at_most_once_in_a_tick_of_a_post(stream: Listen) -> None:
     events = source.read_until(lambda told: bool(told) and told[-1].data["votes"] == len(voters))
     ticks = (time.monotonic() - began) / TICK
     assert len(events) <= ticks + 1 < 50
+
+
+@shared
+def test_tells_at_most_once_in_a_tick_of_a_post_however_much_happens(stream: Listen) -> None:
+    source, post = stream(), PostFactory.create()
+    source.take(1)
+    with held_up():
+        post.edit(title="Other")
+        PostFactory.create_batch(PAGE)
+        last = VoteFactory.create(post__title="Last").post
+        VoteFactory.create(post=post)
+    events = source.read_until(lambda told: ("created", last) in named(told))
+    events += source.read()
+    assert [told.data["votes"] for told in events if told.data["id"] == post.pk] == [1]
+
+
+def test_does_not_let_a_stream_join_within_a_batch(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Hub()
+    joined: list[bool] = []
+
+    async def call(function: Callable[..., Any], *args: object) -> Any:
+        if function is read:
+            joined.append(hub.is_at(hub.position or Position(0)))
+
+        def run() -> Any:
+            with closing(connection):
+                return function(*args)
+
+        return await asyncio.to_thread(run)
+
+    monkeypatch.setattr("posts.stream.in_thread", call)
+    hub.position = Change.objects.bounds().horizon
+    PostFactory.create_batch(PAGE + 1)
+    asyncio.run(hub.tick())
+    assert joined == [False, False]
+    assert hub.is_at(hub.position)
+
+
+@pytest.mark.django_db
+def test_makes_no_large_part() -> None:
+    start, size = Position(0), 160_000
+    posts = PostFactory.create_batch(SLICE + 5, content="\N{GRINNING FACE}" * (size // 4))
+    end, position, is_last = Position(LARGEST), start, False
+    told = b""
+    while not is_last:
+        part, position, is_last = read(start, position, end)
+        assert len(part) < PART + size + 1000
+        told += part
+    assert told.count(b"event: created") == len(posts)
 
 
 @contextmanager
@@ -547,14 +597,24 @@ class TestWhoDoesNotRead:
         with pytest.raises(ConnectionResetError):
             sloth.read_to_the_end()
 
-    def test_is_cut_off_when_too_much_waits(self) -> None:
+    def test_goes_on_by_itself_when_too_much_waits(self) -> None:
         stream = Stream(Listener(pk=1), Credential(1), Position(1), b"")
-        stream.task = Mock()
-        for part in (b"1" * BACKLOG, b"2"):
-            assert not stream.task.cancel.called
-            stream.put(part)
-        assert stream.task.cancel.called
-        assert stream.size == BACKLOG
+        stream.is_live = True
+        stream.put(b"1" * BACKLOG, Position(2))
+        assert stream.is_live
+        stream.put(b"2", Position(3))
+        assert not stream.is_live
+        assert (stream.size, stream.position) == (BACKLOG, Position(2))
+
+    def test_is_not_cut_off_for_a_pause(self, stream: Listen) -> None:
+        source = stream()
+        source.read()
+        with held_up():
+            # Six bytes each, when they are sent.
+            PostFactory.create_batch(60, content="\1" * 39_999 + "x")
+        time.sleep(3 * TICK)
+        told = source.take(60)
+        assert len({event.data["id"] for event in told}) == len(told) == 60
 
     def test_is_cut_off_while_it_should_catch_up(
         self, stream: Listen, stream_server: Server, user: User
@@ -657,6 +717,8 @@ def test_is_not_for_strangers(anonymous: APIClient, db: None) -> None:
         ("text/*", 200),
         ("application/json", 406),
         ("application/json, text/event-stream;q=0.5", 200),
+        ("text/event-stream;q=0", 406),
+        ("application/json, text/event-stream;q=0.0", 406),
     ],
 )
 def test_is_given_to_who_accepts_it(

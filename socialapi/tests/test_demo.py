@@ -185,7 +185,7 @@ def test_what_one_does_another_sees_live(
     page.wait_for(".title", "Now", "Seen again")
     page.find("#search").send_keys("AGAIN", Keys.ENTER)
     page.wait_for(".title", "Seen again")
-    PostFactory.create(title="Not sought")
+    PostFactory.create(title="Not sought", content="A line\N{LINE SEPARATOR}and another")
     PostFactory.create(title="Once again")
     page.wait_for(".title", "Once again", "Seen again")
     other.look()

@@ -2,12 +2,16 @@
 
 import re
 import subprocess
+from shutil import which
 
 import pytest
 
-from posts.models import Post
+from accounts import tokens
+from accounts.models import User
+from posts.models import Change, Listener, Post
+from posts.tests.factories import PostFactory
 from socialapi.environment import BASE_DIR, Environment
-from socialapi.tests.live import Server
+from socialapi.tests.live import Server, wait_until
 from votes.models import Vote
 
 README = (BASE_DIR / "README.md").read_text()
@@ -39,6 +43,31 @@ def test_its_tour_works_word_for_word(server: Server) -> None:
     assert '"errors":{"limit":["Ensure this value is less than or equal to 100."]}' in answers
     assert Post.objects.get().owner.email == "ada@example.org"
     assert not Vote.objects.exists()
+
+
+@pytest.mark.skipif(which("node") is None, reason="needs Node.js")
+@pytest.mark.usefixtures("committed")
+def test_its_client_of_the_stream_understands_any_text(server: Server, reader: User) -> None:
+    _, example = re.findall(r"```js\n(.*?)```", section("Watch it live"), re.DOTALL)
+    start, token = Change.objects.bounds().horizon, tokens.log_in(reader)["access_token"]
+    title = "A: b\N{LINE SEPARATOR}c: d\N{PARAGRAPH SEPARATOR}"
+    PostFactory.create(title=title)
+    script = f"""{example}
+        lastId = "{start}";
+        await watch("{token}", (name, post) => {{
+            process.stdout.write(name + " " + post.title);
+            process.exit();
+        }});"""
+
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", script.replace('"/posts', f'"{server.url}/posts')],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert done.stdout.decode() == f"created {title}"
+    wait_until(lambda: not Listener.objects.exists())
 
 
 @pytest.mark.parametrize("name", Environment.model_fields)

@@ -107,8 +107,8 @@ export class Client {
         onOpen(lastId !== "");
         for await (const fields of blocks(stream)) {
           if (fields.retry) retry = Number(fields.retry);
-          if (fields.id) lastId = fields.id; // Comments have one, too.
           if (fields.data) onEvent(fields.event, JSON.parse(fields.data));
+          if (fields.id) lastId = fields.id; // Comments have one, too.
         }
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
@@ -181,7 +181,7 @@ async function* blocks(stream) {
       const parts = (text + value).split("\n\n");
       text = parts.pop();
       for (const part of parts)
-        yield Object.fromEntries(part.split("\n").map((line) => line.split(/: (.*)/)));
+        yield Object.fromEntries(part.split("\n").map((line) => line.split(/: (.*)/s)));
     }
   } finally {
     reader.cancel().catch(() => {});
