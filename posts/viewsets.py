@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from django.http.request import MediaType
 from django.http.response import HttpResponseBase
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import IsAuthenticated
@@ -60,7 +61,7 @@ class Negotiation(DefaultContentNegotiation):
 
     def get_accept_list(self, request: Request) -> list[str]:
         """Return what the client accepts."""
-        return [str(kind) for kind in request.accepted_types]
+        return [kind for kind in super().get_accept_list(request) if MediaType(kind).quality]
 
 
 class PostStreamViewSet(ViewSet):
