@@ -20,7 +20,7 @@ def caller_ids(request: HttpRequest) -> dict[str, int]:
     token = bearer_token(request)
     if token is None:
         raise NotAuthenticated
-    request.caller_id = token.user_id  # type: ignore[attr-defined]
+    request.caller_id = token.user_id  # type: ignore[attr-defined]  # Ours, for the log.
     return {"user": token.user_id, "session": token.session_id}
 
 
