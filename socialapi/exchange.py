@@ -27,17 +27,22 @@ class Exchange:
     Times are in seconds. A stream is ready when it begins; `streamed` is how long it went on.
     """
 
-    request: HttpRequest | None = None
-    # The address as a template; None if it is none of ours.
-    route: str | None = None
-    # Who asked, if that is known.
-    user_id: int | None = None
-    status = 0
-    queries = 0
-    database = waited = seconds = 0.0
-    streamed: float | None = None
-    # Since 1970: when the answer was ready, or the stream at its end.
-    ended = 0.0
+    __slots__ = (
+        "database",
+        "ended",
+        "headers",
+        "id",
+        "method",
+        "queries",
+        "request",
+        "route",
+        "seconds",
+        "started",
+        "status",
+        "streamed",
+        "user_id",
+        "waited",
+    )
 
     def __init__(self, method: str, headers: Mapping[bytes, bytes]) -> None:
         given = headers.get(b"x-request-id")
@@ -45,12 +50,17 @@ class Exchange:
         self.id = given.decode() if given and is_good else f"{getrandbits(128):032x}"
         self.method = method
         self.headers = headers
+        self.request: HttpRequest | None = None
+        # The address as a template; None if it is none of ours.
+        self.route: str | None = None
+        # Who asked, if that is known.
+        self.user_id: int | None = None
+        self.status = self.queries = 0
+        self.database = self.waited = self.seconds = 0.0
+        self.streamed: float | None = None
+        # Since 1970: when the answer was ready, or the stream at its end.
+        self.ended = 0.0
         self.started = perf_counter()
-
-    @property
-    def header(self) -> tuple[bytes, bytes]:
-        """What tells the client the id."""
-        return (b"X-Request-ID", self.id.encode())
 
     def learn(self) -> None:
         """Take from the request what is known by now."""

@@ -140,12 +140,13 @@ class Handler(FastPath, ASGIHandler):
         """Let the observers see an exchange, together with others: many at once cost less."""
         if not self.over:
             asyncio.get_running_loop().call_later(SHOW_SECONDS, self.show_all)
-        exchange.end()
         self.over.append(exchange)
 
     def show_all(self) -> None:
         """Let the observers see the exchanges that are over."""
         over, self.over = self.over, []
+        for exchange in over:
+            exchange.end()
         for observe in observers:
             observe(over)
 
@@ -279,7 +280,7 @@ def complete(request: HttpRequest, response: HttpResponseBase) -> Answer:
 async def send_answer(answer: Answer, exchange: Exchange, send: Send, *, closes: bool) -> None:
     """Send a whole response, and say in it if the connection ends."""
     exchange.answer(answer.status)
-    headers = [*answer.headers, exchange.header]
+    headers = [*answer.headers, (b"X-Request-ID", exchange.id.encode())]
     if closes:
         headers.append((b"Connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

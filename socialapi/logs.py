@@ -19,6 +19,12 @@ from .exchange import Exchange, current_exchange
 
 # Standard error, as logging.StreamHandler has it.
 OUTPUT = 2
+# JSON would escape nothing of what an id may have.
+LINE = (
+    '{"time":"%s.%06dZ","level":"%s","logger":"socialapi.access","message":"%s","request_id":"%s",'
+    '"user_id":%s,%s,"duration_ms":%.3f,"database_ms":%.3f,"queries":%d,"wait_ms":%.3f%s}\n'
+)
+STREAMED = ',"streamed_ms":%.3f'
 access = logging.getLogger("socialapi.access")
 
 # What an error's message may quote: addresses, tokens, passwords in URLs, and, after its first
@@ -124,16 +130,19 @@ def json_line(exchange: Exchange, is_slow: bool) -> str:
     level, message = "INFO", "Answered"
     if is_slow:
         level, message = "WARNING", f"Slow: {exchange.database * 1000:.0f} ms of SQL"
-    streamed = exchange.streamed
-    more = "" if streamed is None else f',"streamed_ms":{streamed * 1e3:.3f}'
-    # JSON would escape nothing of what an id may have.
-    return (
-        f'{{"time":"{second(int(since))}.{int(since % 1 * 1e6):06d}Z","level":"{level}",'
-        f'"logger":"socialapi.access","message":"{message}","request_id":"{exchange.id}",'
-        f'"user_id":{exchange.user_id or "null"},'
-        f"{subject(exchange.method, exchange.route, exchange.status)},"
-        f'"duration_ms":{exchange.seconds * 1e3:.3f},"database_ms":{exchange.database * 1e3:.3f},'
-        f'"queries":{exchange.queries},"wait_ms":{exchange.waited * 1e3:.3f}{more}}}\n'
+    return LINE % (
+        second(int(since)),
+        since % 1 * 1e6,
+        level,
+        message,
+        exchange.id,
+        exchange.user_id or "null",
+        subject(exchange.method, exchange.route, exchange.status),
+        exchange.seconds * 1e3,
+        exchange.database * 1e3,
+        exchange.queries,
+        exchange.waited * 1e3,
+        "" if exchange.streamed is None else STREAMED % (exchange.streamed * 1e3),
     )
 
 
