@@ -7,6 +7,7 @@ import time
 import psycopg2
 from django.db import (
     DEFAULT_DB_ALIAS,
+    DatabaseError,
     IntegrityError,
     InterfaceError,
     OperationalError,
@@ -19,14 +20,28 @@ FOREIGN_KEY_VIOLATION = "23503"
 # SQLSTATE class 08 is a broken connection; these three are a server that shuts down or starts.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 SERVER_LEFT = {"57P01", "57P02", "57P03"}
+# A server that takes no changes, and class XX, one that fails by itself (files it cannot write).
+READ_ONLY, FAILURE = "25006", "XX"
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Whether an error tells that the database did not answer, and not that it was asked wrongly.
+
+    psycopg2 has classes for that, and raises their base class itself when the server closes the
+    connection in the middle of an answer.
+    """
+    if isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError:
+        return True
+    state = getattr(error.__cause__, "pgcode", None) or ""
+    return state == READ_ONLY or state.startswith(FAILURE)
 
 
 def is_connection_lost(error: Exception) -> bool:
-    """Whether an error tells that the connection broke, and not that a statement was wrong.
+    """Whether the database did not answer since the connection broke.
 
     An error without an SQLSTATE comes from the driver itself, when the server's end is closed.
     """
-    if not isinstance(error, OperationalError | InterfaceError):
+    if not is_unavailable(error):
         return False
     state = getattr(error.__cause__, "pgcode", None)
     return state is None or state.startswith("08") or state in SERVER_LEFT

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, ObjectNotUpdated, PermissionDenied
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
@@ -14,7 +14,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
-from .database import is_reference_lost
+from .database import is_reference_lost, is_unavailable
 from .exceptions import DatabaseUnavailable, InvalidToken
 from .parsing import prefers_html
 from .rendering import PROBLEM_TYPE, to_json
@@ -49,7 +49,7 @@ def to_api_exception(error: Exception) -> exceptions.APIException | None:
             return InvalidToken()
         case PermissionDenied():
             return exceptions.PermissionDenied()
-        case OperationalError() | InterfaceError():
+        case Exception() if is_unavailable(error):
             log.error("The database did not answer: %s", error.__class__.__name__, exc_info=error)
             return DatabaseUnavailable(error)
     return None

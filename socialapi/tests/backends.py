@@ -22,6 +22,23 @@ def locked_posts() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def read_only() -> Iterator[None]:
+    """Let PostgreSQL refuse what the service writes, as a standby does."""
+    name = connection.ops.quote_name(str(connection.settings_dict["NAME"]))
+    with closing(psycopg2.connect(database_url())) as other:
+        other.autocommit = True
+        cursor = other.cursor()
+        cursor.execute("SET default_transaction_read_only = off")
+        try:
+            cursor.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+            cut_and_wait(find_backends("application_name LIKE 'server%%'"))
+            yield
+        finally:
+            cursor.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+            cut_and_wait(find_backends("application_name LIKE 'server%%'"))
+
+
 def find_backends(condition: str = "true", *params: str) -> set[int]:
     """Return the connections that others have to the test database, as PostgreSQL's processes."""
     with connection.cursor() as cursor:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
@@ -48,6 +48,7 @@ urlpatterns = [
     path("forbidden", failing(PermissionDenied(SECRET))),
     path("suspicious", failing(SuspiciousOperation(SECRET))),
     path("database", failing(OperationalError(SECRET))),
+    path("database-left", failing(DatabaseError(SECRET))),
 ]
 
 
@@ -80,6 +81,7 @@ def assert_is_problem(response: Any, status: int) -> None:
         ("/forbidden", 403),
         ("/suspicious", 400),
         ("/database", 503),
+        ("/database-left", 503),
         ("/no/such/address", 404),
     ],
 )

@@ -12,6 +12,7 @@ from socialapi.tests.backends import (
     find_named,
     find_waiting,
     locked_posts,
+    read_only,
 )
 from socialapi.tests.live import Dial, Server, serve, wait_until
 from socialapi.tests.load import count_answers, load, wait_for_answers
@@ -108,3 +109,22 @@ def test_without_a_database_the_service_says_so_and_recovers(dial: Dial, user: U
         assert wire.ask("GET", "/health/ready").status == 200
         wire.close()
         door.shut()
+
+
+def test_a_database_that_takes_no_changes_is_read_and_not_written(
+    server: Server, dial: Dial, user: User
+) -> None:
+    wire = dial(server, user)
+    post = wire.ask("POST", "/posts", NEW_POST).json()
+    vote = f"/posts/{post['id']}/vote"
+    with read_only():
+        for method, path, data in (
+            ("POST", "/posts", NEW_POST),
+            ("PATCH", f"/posts/{post['id']}", NEW_POST),
+            ("PUT", vote, None),
+            ("POST", "/login", {"username": user.email, "password": PASSWORD}),
+        ):
+            assert is_unavailable(wire.ask(method, path, data))
+        assert wire.ask("GET", "/posts").status == 200
+        assert wire.ask("GET", "/health/live").status == 200
+    assert wire.ask("PUT", vote).status == 204
