@@ -5,7 +5,6 @@ machine cannot reach, and on no port.
 """
 
 import fcntl
-import locale
 import os
 import pwd
 import shutil
@@ -157,10 +156,7 @@ def _started(data: Path, settings: Mapping[str, str]) -> Iterator[Server]:
 
 
 def _initialise(data: Path, runner: "_Runner") -> None:
-    """Make a cluster in which any script has upper and lower case, whatever the machine's locale.
-
-    Comparisons are PostgreSQL's own. The C library's part is what pg_trgm asks for letters.
-    """
+    """Make a cluster whose texts have upper and lower case in any script, on any machine."""
     prefix = f"{data.name}.new-"
     for abandoned in data.parent.glob(f"{prefix}*"):
         shutil.rmtree(abandoned, ignore_errors=True)
@@ -168,8 +164,7 @@ def _initialise(data: Path, runner: "_Runner") -> None:
     runner.own(new)
     process = runner.start(
         *("initdb", "-D", new, "--username=postgres", "--auth=trust", "--encoding=UTF8"),
-        *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-        *("--locale=C", f"--lc-ctype={_character_type()}"),
+        *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -179,18 +174,6 @@ def _initialise(data: Path, runner: "_Runner") -> None:
         raise DatabaseError(f"PostgreSQL could not make {data}:\n{_tail(output)}")
     # Only now, so that what an interruption leaves behind is never taken for a cluster.
     new.rename(data)
-
-
-def _character_type() -> str:
-    before = locale.setlocale(locale.LC_CTYPE)
-    for name in ("C.UTF-8", "en_US.UTF-8"):
-        try:
-            locale.setlocale(locale.LC_CTYPE, name)
-        except locale.Error:
-            continue
-        locale.setlocale(locale.LC_CTYPE, before)
-        return name
-    return "C"
 
 
 def _wait_for(process: subprocess.Popen[Any], sockets: str, log: Path) -> None:

@@ -11,11 +11,9 @@ from . import logs, metrics  # noqa: E402  (their imports read the settings)
 from .environment import environment  # noqa: E402  (as above)
 from .handler import Handler, background, observers  # noqa: E402  (as above)
 
-observers += [
-    logs.AccessLog(environment.SLOW_REQUEST_MS, is_readable=environment.DEBUG),
-    metrics.observe,
-]
+observers.append(logs.AccessLog(environment.SLOW_REQUEST_MS, is_readable=environment.DEBUG))
 if environment.METRICS_TOKEN:
+    observers.append(metrics.observe)
     background.append(metrics.publish)
 # Both are imported only where their packages are wanted.
 if environment.SENTRY_DSN:

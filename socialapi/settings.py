@@ -185,9 +185,8 @@ CORS_EXPOSE_HEADERS = [
 ]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "socialapi" / "static"]
-# The apps' own files are served from where they are, gathered or not.
+# Files are served from where they are, and never gathered.
 WHITENOISE_USE_FINDERS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

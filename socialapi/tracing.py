@@ -4,7 +4,8 @@ A request is one span, with the semantic conventions' names, and continues its c
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
@@ -16,51 +17,44 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from .exchange import Exchange
 
 NANO = 1_000_000_000
-# RFC 9110, section 15.6: from here on it was the server's fault.
-SERVER_ERROR = 500
+PROPAGATOR = TraceContextTextMapPropagator()
 
 
-def start(endpoint: str, revision: str) -> "Observer":
-    """Return what sends a span for each exchange, from a thread of its own."""
+def start(endpoint: str, revision: str) -> Callable[[Iterable[Exchange]], None]:
+    """Return what sends a span for each exchange that is over, from a thread of its own."""
     resource = Resource.create({SERVICE_NAME: "socialapi", SERVICE_VERSION: revision})
     provider = TracerProvider(resource=resource)
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    return Observer(provider.get_tracer("socialapi"))
+    tracer = provider.get_tracer("socialapi")
 
-
-class Observer:
-    """Makes a span of each exchange."""
-
-    def __init__(self, tracer: Tracer) -> None:
-        self.tracer = tracer
-        self.propagator = TraceContextTextMapPropagator()
-
-    def __call__(self, exchanges: Iterable[Exchange]) -> None:
-        """Make spans of exchanges that are over."""
+    def observe(exchanges: Iterable[Exchange]) -> None:
         for exchange in exchanges:
-            self.make(exchange)
+            make_span(tracer, exchange)
 
-    def make(self, exchange: Exchange) -> None:
-        """Make a span."""
-        duration = exchange.seconds + (exchange.streamed or 0)
-        end = int(exchange.ended * NANO)
-        parent = exchange.headers.get(b"traceparent", b"").decode("latin1")
-        span = self.tracer.start_span(
-            " ".join(filter(None, (exchange.method, exchange.route))),
-            context=self.propagator.extract({"traceparent": parent}),
-            kind=SpanKind.SERVER,
-            start_time=end - int(duration * NANO),
-            attributes={
-                "http.request.method": exchange.method,
-                "http.route": exchange.route or "",
-                "http.response.status_code": exchange.status,
-                "socialapi.request_id": exchange.id,
-                "socialapi.queue.wait": exchange.waited,
-                "socialapi.database.duration": exchange.database,
-                "socialapi.database.queries": exchange.queries,
-            },
-        )
-        if exchange.status >= SERVER_ERROR:
-            span.set_status(Status(StatusCode.ERROR))
-        span.end(end_time=end)
+    return observe
+
+
+def make_span(tracer: Tracer, exchange: Exchange) -> None:
+    """Make the span of an exchange that is over."""
+    duration = exchange.seconds + (exchange.streamed or 0)
+    end = int(exchange.ended * NANO)
+    parent = exchange.headers.get(b"traceparent", b"").decode("latin1")
+    span = tracer.start_span(
+        " ".join(filter(None, (exchange.method, exchange.route))),
+        context=PROPAGATOR.extract({"traceparent": parent}),
+        kind=SpanKind.SERVER,
+        start_time=end - int(duration * NANO),
+        attributes={
+            "http.request.method": exchange.method,
+            "http.route": exchange.route or "",
+            "http.response.status_code": exchange.status,
+            "socialapi.request_id": exchange.id,
+            "socialapi.queue.wait": exchange.waited,
+            "socialapi.database.duration": exchange.database,
+            "socialapi.database.queries": exchange.queries,
+        },
+    )
+    if exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        span.set_status(Status(StatusCode.ERROR))
+    span.end(end_time=end)

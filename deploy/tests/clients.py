@@ -5,7 +5,6 @@ import json
 import ssl
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -84,14 +83,14 @@ class Client(Caller):
         self.log_in(self.name)
         # Whether a post with this title is there.
         self.ledger: dict[str, bool] = {}
-        self.answers: Counter[tuple[str, int]] = Counter()
+        self.answers = 0
         self.failures: list[str] = []
         self.slowest = 0.0
-        self.is_stopped = threading.Event()
+        self.is_stopped = False
 
     def run(self) -> None:
         """Take turns."""
-        while not self.is_stopped.is_set():
+        while not self.is_stopped:
             self.take_turn(f"{self.name}-{len(self.ledger)}")
 
     def take_turn(self, title: str) -> None:
@@ -118,7 +117,7 @@ class Client(Caller):
             return None
         took = time.monotonic() - began
         self.slowest = max(self.slowest, took)
-        self.answers[method, answer.status] += 1
+        self.answers += 1
         time.sleep(max(0, 1 / REQUESTS_PER_SECOND - took))
         if answer.status == status:
             return answer
@@ -127,7 +126,7 @@ class Client(Caller):
 
 
 class Watcher(Caller):
-    """Watches the stream, and comes back where it ended, until it is closed."""
+    """Watches the stream, and comes back where it ended, for as long as this process lives."""
 
     def __init__(self) -> None:
         super().__init__("127.0.2.1")
@@ -135,12 +134,12 @@ class Watcher(Caller):
         self.titles: set[str] = set()
         self.streams = 0
         self.failures: list[str] = []
-        self.is_stopped = False
+        threading.Thread(target=self.run, daemon=True).start()
 
     def run(self) -> None:
         """Watch."""
         last = ""
-        while not self.is_stopped:
+        while True:
             self.connection = self.connect()
             try:
                 response = self.open(
@@ -154,31 +153,22 @@ class Watcher(Caller):
                     name, _, value = line.decode().rstrip("\n").partition(": ")
                     if name == "id":
                         last = value
-                    elif name == "data":
-                        self.take(json.loads(value))
-                    if self.is_stopped:
-                        return
+                    elif name == "data" and "title" in (post := json.loads(value)):
+                        self.titles.add(post["title"])
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(f"stream: {error!r}")
 
-    def take(self, data: Any) -> None:
-        """Remember the post that an event shows."""
-        if "title" in data:
-            self.titles.add(data["title"])
-
 
 @contextmanager
-def running(*callers: Client | Watcher) -> Iterator[None]:
+def running(clients: list[Client]) -> Iterator[None]:
     """Let clients run during the block."""
-    threads = [threading.Thread(target=caller.run, daemon=True) for caller in callers]
+    threads = [threading.Thread(target=client.run, daemon=True) for client in clients]
     for thread in threads:
         thread.start()
     try:
         yield
     finally:
-        for caller in callers:
-            if isinstance(caller, Client):
-                caller.is_stopped.set()
-        for caller, thread in zip(callers, threads, strict=True):
-            if isinstance(caller, Client):
-                thread.join()
+        for client in clients:
+            client.is_stopped = True
+        for thread in threads:
+            thread.join()

@@ -11,15 +11,15 @@ from django.db import IntegrityError
 from django.test import Client
 
 from posts.models import Post
-from posts.tests.factories import PostFactory
 from socialapi.exchange import CLIENT_LEFT, Exchange, current_exchange, template
 from socialapi.fast import find_view
 from socialapi.logs import AccessLog, Formatter, ReadableFormatter, event
 from socialapi.schema import describe_api
 from socialapi.tests.backends import find_waiting, locked_posts
+from socialapi.tests.canaries import EMAIL, PASSWORD, TOKEN
 from socialapi.tests.live import Dial, Server, wait_until
 
-pytestmark = pytest.mark.xdist_group("watched")
+pytestmark = [pytest.mark.xdist_group("watched"), pytest.mark.usefixtures("committed")]
 
 FIELDS = {
     "time",
@@ -36,17 +36,7 @@ FIELDS = {
     "queries",
     "wait_ms",
 }
-# What a client sends and the log must not have.
-EMAIL = "canary-address@example.com"
-PASSWORD = "canary-password-42"
-TOKEN = "eyJhbGciOiJub25lIn0.Y2FuYXJ5LXRva2Vu.canary-signature"
 LONG_WAY = "application/json, */*"
-
-
-@pytest.fixture
-def post(committed: None) -> Post:
-    """One that the server can show."""
-    return PostFactory.create()
 
 
 def line_of(server: Server, request_id: str) -> dict[str, Any]:
@@ -141,7 +131,6 @@ def test_an_error_says_which_request_it_broke(
     assert error["exception"].endswith("ValueError: no account for <email>, <token>")
 
 
-@pytest.mark.usefixtures("committed")
 def test_p38_no_secret_reaches_it(watched_server: Server, dial: Dial) -> None:
     wire = dial(watched_server)
     secrets = {"email": EMAIL, "password": PASSWORD, "refresh_token": TOKEN}

@@ -8,21 +8,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from posts.models import Post
-from posts.tests.factories import PostFactory
+from socialapi.tests.canaries import EMAIL, TOKEN
 from socialapi.tests.live import Dial, Server, wait_until
 from socialapi.tests.sink import Sink
 
-pytestmark = pytest.mark.xdist_group("watched")
+pytestmark = [pytest.mark.xdist_group("watched"), pytest.mark.usefixtures("committed")]
 
-EMAIL = "canary-address@example.com"
-TOKEN = "eyJhbGciOiJub25lIn0.Y2FuYXJ5LXRva2Vu.canary-signature"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
-
-
-@pytest.fixture
-def post(committed: None) -> Post:
-    """One that the server can show."""
-    return PostFactory.create()
 
 
 def test_sentry_is_told_where_the_code_failed_and_nothing_of_the_user(
