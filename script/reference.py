@@ -165,11 +165,11 @@ def bounds(schema: Schema) -> str:
     for low, high, unit in RANGES:
         least, most = schema.get(low), schema.get(high)
         if least is not None and most not in (None, ID_MAX):
-            return f"{least:,} to {most:,}{unit}"
+            return f"{least} to {most}{unit}"
         if least is not None:
-            return f"{least:,} or more{unit}"
+            return f"{least} or more{unit}"
         if most is not None:
-            return f"up to {most:,}{unit}"
+            return f"up to {most}{unit}"
     return ""
 
 
