@@ -17,8 +17,8 @@ from posts.tests.factories import PostFactory
 from socialapi.moderators import GROUP
 from socialapi.tests.client import APIClient as FastClient
 
-# The `server` of the tests that need a real one.
-pytest_plugins = ["socialapi.tests.live"]
+# The `server` and the `chromium` of the tests that need a real one.
+pytest_plugins = ["socialapi.tests.live", "socialapi.tests.browser"]
 
 type ClientFor = Callable[[User], APIClient]
 

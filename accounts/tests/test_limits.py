@@ -1,6 +1,7 @@
 """How often passwords may be guessed and accounts be made."""
 
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -12,12 +13,23 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from accounts.hashers import Argon2idHasher
 from accounts.limits import SIGN_UPS, Limit
 from accounts.models import RateLimit, User
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD, UserFactory, stored_password
 from conftest import ClientFor
 
 WRONG = "wrong-horse-42"
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Guess often in little time: how a password is hashed is not limited here."""
+    monkeypatch.setattr(Argon2idHasher, "time_cost", 1)
+    monkeypatch.setattr(Argon2idHasher, "memory_cost", 8)
+    stored_password.cache_clear()
+    yield
+    stored_password.cache_clear()
 
 
 def log_in(email: str, password: str, address: str = "192.0.2.1") -> Any:

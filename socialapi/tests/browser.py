@@ -1,12 +1,16 @@
-"""A real Chromium, for the tests of pages that need one."""
+"""A real Chromium, for the tests of pages that need one.
+
+`pytest_plugins` in the root conftest.py names this module, so that every test has its fixtures.
+"""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from shutil import which
 from tempfile import TemporaryDirectory
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+from socialapi.tests.live import Server, serve
 
 CHROMEDRIVER = which("chromedriver")
 # What keeps a new browser quiet, and lets it run as root without a screen.
@@ -16,13 +20,22 @@ FLAGS = (
 )
 
 needs_chromium = pytest.mark.skipif(CHROMEDRIVER is None, reason="needs chromedriver")
+# One process runs the tests that share it.
+one_chromium = pytest.mark.xdist_group("chromium")
 
 
-@contextmanager
-def run_chromium() -> Iterator[Chrome]:
-    """Run Chromium, without a screen, until the block ends.
+@pytest.fixture(scope="session")
+def hasty_server(django_db_setup: None) -> Iterator[Server]:
+    """One whose streams need not be waited for."""
+    with serve("posts.tests.streaming:application") as running:
+        yield running
 
-    That should be before its server stops, which waits a while for connections that are idle.
+
+@pytest.fixture(scope="session")
+def chromium(hasty_server: Server) -> Iterator[Chrome]:
+    """One for all tests, without a screen.
+
+    It ends before its server, which would wait a while for connections that are idle.
     """
     options = ChromeOptions()
     for flag in FLAGS.split():

@@ -31,6 +31,8 @@ ORIGIN = "https://app.example.org"
 # Of each worker.
 THREADS = 4
 METRICS_TOKEN = "token-of-prometheus"
+# Loading the service takes longer than any answer, on a busy machine even more so.
+START_SECONDS = 60
 
 names = map("server{}".format, count())
 
@@ -134,6 +136,7 @@ def serve(
         try:
             server = Server(process, name, log)
             with closing(Wire(server.port)) as wire:
+                wire.socket.settimeout(START_SECONDS)
                 assert wire.ask("GET", "/health/live").status == 200
             yield server
         finally:

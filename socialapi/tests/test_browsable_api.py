@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.tests.factories import PASSWORD, UserFactory
 from posts.models import Post
 from posts.tests.factories import PostFactory
-from socialapi.tests.browser import needs_chromium, refusals, run_chromium
+from socialapi.tests.browser import needs_chromium, one_chromium, refusals
 from socialapi.tests.live import Server
 from votes.models import Vote
 
@@ -298,22 +298,22 @@ class TestLogin:
 
 
 @pytest.fixture
-def chrome() -> Iterator[Chrome]:
+def chrome(committed: None, chromium: Chrome) -> Iterator[Chrome]:
     """A real browser."""
-    with run_chromium() as chrome:
-        yield chrome
+    yield chromium
+    chromium.delete_all_cookies()
 
 
 @needs_chromium
-@pytest.mark.usefixtures("committed")
-def test_a_post_is_written_in_a_real_browser(server: Server, chrome: Chrome) -> None:
+@one_chromium
+def test_a_post_is_written_in_a_real_browser(hasty_server: Server, chrome: Chrome) -> None:
     author = UserFactory.create()
 
     def fill_in(**fields: str) -> None:
         for name, text in fields.items():
             chrome.find_element(By.NAME, name).send_keys(text)
 
-    chrome.get(f"{server.url}/posts")
+    chrome.get(f"{hasty_server.url}/posts")
     chrome.find_element(By.LINK_TEXT, "Log in").click()
     fill_in(username=author.email, password=PASSWORD)
     chrome.find_element(By.CSS_SELECTOR, ".login button").click()
@@ -325,5 +325,5 @@ def test_a_post_is_written_in_a_real_browser(server: Server, chrome: Chrome) -> 
     assert (post.owner, post.title, post.published) == (author, "From a browser", True)
     assert refusals(chrome) == []
     for path in ("/docs", "/redoc", "/admin/", "/nowhere"):
-        chrome.get(server.url + path)
+        chrome.get(hasty_server.url + path)
         assert refusals(chrome) == []

@@ -15,12 +15,11 @@ from accounts.models import Session, User
 from accounts.tests.factories import UserFactory
 from posts.models import Listener, Post
 from posts.tests.factories import PostFactory
-from socialapi.tests.browser import needs_chromium, refusals, run_chromium
-from socialapi.tests.live import Server, serve, wait_until
+from socialapi.tests.browser import needs_chromium, one_chromium, refusals
+from socialapi.tests.live import Server, wait_until
 from votes.models import Vote
 
-# One process runs them all, for the browser that they share.
-pytestmark = [needs_chromium, pytest.mark.xdist_group("demo")]
+pytestmark = [needs_chromium, one_chromium]
 MARKUP = "<img src=x onerror=\"document.title='broken'\">" + "W" * 200
 ASK_TWICE = """
 const done = arguments[arguments.length - 1];
@@ -89,20 +88,6 @@ class Page:
         """Whether one has to scroll sideways."""
         script = "return document.documentElement.scrollWidth > innerWidth"
         return bool(self.chrome.execute_script(script))
-
-
-@pytest.fixture(scope="module")
-def hasty_server(django_db_setup: None) -> Iterator[Server]:
-    """One whose streams need not be waited for."""
-    with serve("posts.tests.streaming:application") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium(hasty_server: Server) -> Iterator[Chrome]:
-    """One for all tests."""
-    with run_chromium() as chromium:
-        yield chromium
 
 
 @pytest.fixture

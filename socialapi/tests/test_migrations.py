@@ -1,6 +1,7 @@
 """Every migration of ours, undone and redone on a database with users, posts and votes."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -8,12 +9,15 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from pytest_django import DjangoDbBlocker
 
 from accounts.tests.factories import UserFactory
 from posts.models import Post
 from posts.tests.factories import PostFactory
 from votes.tests.factories import VoteFactory
 
+# One process runs them all, for the database that they copy.
+pytestmark = pytest.mark.xdist_group("migrations")
 APPS = ("accounts", "posts", "votes")
 TABLES = ("accounts_user", "posts_post", "votes_vote")
 SCHEMA = """
@@ -52,20 +56,36 @@ def use_database(name: str) -> None:
     ContentType.objects.clear_cache()
 
 
-@pytest.fixture
-def own_database(committed: None) -> Iterator[None]:
-    """A database of this test's own, with all migrations applied."""
+@pytest.fixture(scope="module")
+def template(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """The name of a database with all migrations applied, to be copied."""
     name = connection.settings_dict["NAME"]
-    own_name = f"{name}_migrations"
+    with django_db_blocker.unblock(), new_database(name, "migrated") as own_name:
+        call_command("migrate", verbosity=0)
+        use_database(name)
+        yield own_name
+
+
+@pytest.fixture
+def own_database(committed: None, template: str) -> Iterator[None]:
+    """A database of this test's own, with all migrations applied."""
+    with new_database(connection.settings_dict["NAME"], "migrations", template):
+        yield
+
+
+@contextmanager
+def new_database(name: str, suffix: str, template: str = "template1") -> Iterator[str]:
+    """Make a database and use it, and that of the other tests again when the block ends."""
+    own_name = f"{name}_{suffix}"
     execute(f'DROP DATABASE IF EXISTS "{own_name}" WITH (FORCE)')
-    execute(f'CREATE DATABASE "{own_name}"')
+    execute(f'CREATE DATABASE "{own_name}" TEMPLATE "{template}"')
     use_database(own_name)
     try:
-        call_command("migrate", verbosity=0)
-        yield
+        yield own_name
     finally:
         use_database(name)
         execute(f'DROP DATABASE "{own_name}"')
+        connection.close()
 
 
 @pytest.fixture
@@ -98,17 +118,21 @@ def our_migrations() -> list[tuple[str, str]]:
 def undo(app: str, name: str) -> None:
     """Go back to the app's migration before this one."""
     names = [own_name for own_app, own_name in our_migrations() if own_app == app]
-    before = ["zero", *names][names.index(name)]
-    call_command("migrate", app, before, verbosity=0)
+    migrate(app, [None, *names][names.index(name)])
 
 
 def redo(app: str, name: str) -> None:
-    call_command("migrate", app, name, verbosity=0)
+    migrate(app, name)
+
+
+def migrate(app: str, name: str | None) -> None:
+    """Do what the command does, without all that follows a deployment's."""
+    MigrationExecutor(connection).migrate([(app, name)])
 
 
 def test_each_is_undone_and_redone_with_nothing_lost(rows: dict[str, int]) -> None:
     # The admin's refer to users, and would be undone along.
-    call_command("migrate", "admin", "zero", verbosity=0)
+    migrate("admin", None)
     for app, name in reversed(our_migrations()):
         schema, counts = set(query(SCHEMA)), count_rows()
 
