@@ -199,6 +199,7 @@ def test_are_what_the_dashboard_and_the_alerts_ask_for(watched_server: Server, d
     VoteFactory.create()
     call_command("recount_votes", "--check")
     tally.count("logins", "refused")
+    tally.count("throttled", "sign-ups")
     look()
     dashboard = json.loads((FOLDER / "dashboard.json").read_text())
     asked = names_in((FOLDER / "alerts.yml").read_text())
