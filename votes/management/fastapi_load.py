@@ -1,7 +1,11 @@
 """Loads the FastAPI course's rows beside those that are there, each batch in one transaction."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
@@ -13,14 +17,18 @@ from django.db import connection, transaction
 from accounts.models import User, neutral_username
 
 from . import fastapi_rules as rules
-from .fastapi_source import Row, Source
+from .fastapi_source import KEYS, POSTS, USERS, Source
 
-# A batch ends with either.
-BATCH_ROWS, BATCH_CHARACTERS = 5000, 16_000_000
+# Connections that load at the same time.
+JOBS = 3
 TABLES = {"users": "accounts_user", "posts": "posts_post"}
 EMAIL_MAX = User._meta.get_field("email").max_length or 0
-# COPY's own characters.
-ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+# The index of titles takes many at a time for much less than one by one.
+SETTINGS = """
+    SET LOCAL socialapi.log TO off;
+    SET LOCAL gin_pending_list_limit TO '32MB';
+    SET LOCAL work_mem TO '64MB';
+"""
 # Clashing ids that are named.
 EXAMPLES = 5
 
@@ -44,6 +52,17 @@ class Tally:
         """How many rows were read."""
         return self.new + self.present + self.misfits
 
+    def add(self, other: Tally) -> None:
+        """Add another one's rows."""
+        self.new += other.new
+        self.present += other.present
+        self.misfits += other.misfits
+
+
+def no_rows() -> dict[str, Tally]:
+    """Return a tally for each table."""
+    return {name: Tally() for name in ("users", "posts", "votes")}
+
 
 class Load:
     """An import: `check_ids`, then `load_users`, then `load_posts`, which brings the votes.
@@ -54,7 +73,7 @@ class Load:
 
     def __init__(self, source: Source, report: Report, show: Callable[[str], None]) -> None:
         self.source, self.report, self.show = source, report, show
-        self.tallies = {name: Tally() for name in ("users", "posts", "votes")}
+        self.tallies = no_rows()
 
     def reserve_ids(self) -> None:
         """Give those who sign up or post from now on ids that the source does not have."""
@@ -74,44 +93,82 @@ class Load:
     def clashing_ids(self, name: str, table: str) -> list[int]:
         """Return the ids of rows here that the source has with another `created_at`."""
         clashing: list[int] = []
+
+        def check(rows: str) -> None:
+            with staged(rules.KEY_COLUMNS, rows) as cursor:
+                cursor.execute(rules.CLASHING.format(table=table))
+                clashing.extend(pk for (pk,) in cursor.fetchall())
+
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")  # noqa: S608 (one of ours)
             (has_rows,) = cursor.fetchone()
-            for rows in batches(self.source.keys(name)) if has_rows else ():
-                with staged(cursor, rules.KEY_COLUMNS, rows):
-                    cursor.execute(rules.CLASHING.format(table=table))
-                    clashing += [pk for (pk,) in cursor.fetchall()]
+        if has_rows:
+            self.source.read(KEYS.format(table=name), check)
         return clashing
 
     def load_users(self) -> None:
-        """Insert the users who are missing and fit."""
-        for rows in batches(map(complete_user, self.source.users())):
-            with connection.cursor() as cursor, staged(cursor, rules.USER_COLUMNS, rows):
-                self.set_aside(cursor, "users", rules.USER_FLAW)
-                cursor.execute(rules.INSERT_USERS)
-                self.tallies["users"].new += cursor.rowcount
-                cursor.execute(rules.NOT_INSERTED_USERS)
-                self.tell_misfits("users", ["id"], cursor.fetchall())
-            self.show("users")
-        analyze("accounts_user")
+        """Insert the users who are missing and fit, in order: of one email the first is kept."""
+        self.source.read(USERS, lambda rows: self.count("users", Batch.of_users(rows)))
+        tidy("accounts_user")
 
     def load_posts(self) -> None:
         """Insert the posts and the votes that are missing and fit."""
-        for rows in batches(self.source.posts()):
-            with connection.cursor() as cursor, staged(cursor, rules.POST_COLUMNS, rows):
-                cursor.execute(rules.LIST_VOTES)
-                flawed = self.set_aside(cursor, "posts", rules.POST_FLAW)
-                self.load_votes(cursor, flawed)
-                cursor.execute(rules.INSERT_POSTS)
-                self.tallies["posts"].new += cursor.rowcount
-            self.show("posts")
-        analyze("posts_post, posts_postrank, votes_vote")
+        with shared(Batch.of_posts, lambda batch: self.count("posts", batch)) as load:
+            self.source.read(POSTS, load)
+        tidy("posts_post, posts_postrank, votes_vote")
+
+    def count(self, name: str, batch: Batch) -> None:
+        """Add and report what became of a batch."""
+        for table, tally in batch.tallies.items():
+            self.tallies[table].add(tally)
+        for misfit in batch.misfits:
+            self.report(*misfit)
+        self.show(name)
+
+
+class Batch:
+    """What became of some rows, which `of_users` or `of_posts` has loaded."""
+
+    def __init__(self) -> None:
+        self.tallies = no_rows()
+        self.misfits: list[tuple[str, dict[str, int], str]] = []
+
+    @classmethod
+    def of_users(cls, rows: str) -> Batch:
+        """Load users."""
+        batch = cls()
+        with staged(rules.USER_COLUMNS, rows) as cursor:
+            cursor.execute("SELECT id, email FROM staged")
+            named = [
+                (pk, neutral_username()) for pk, email in cursor.fetchall() if is_email(email)
+            ]
+            cursor.execute(
+                rules.NAME_USERS, [[pk for pk, _ in named], [name for _, name in named]]
+            )
+            batch.set_aside(cursor, "users", rules.USER_FLAW)
+            cursor.execute(rules.INSERT_USERS)
+            batch.tallies["users"].new += cursor.rowcount
+            cursor.execute(rules.NOT_INSERTED_USERS)
+            batch.add_misfits("users", ["id"], cursor.fetchall())
+        return batch
+
+    @classmethod
+    def of_posts(cls, rows: str) -> Batch:
+        """Load posts, and the votes on them."""
+        batch = cls()
+        with staged(rules.POST_COLUMNS, rows) as cursor:
+            cursor.execute(rules.LIST_VOTES)
+            flawed = batch.set_aside(cursor, "posts", rules.POST_FLAW)
+            batch.load_votes(cursor, flawed)
+            cursor.execute(rules.INSERT_POSTS)
+            batch.tallies["posts"].new += cursor.rowcount
+        return batch
 
     def load_votes(self, cursor: Any, flawed_posts: list[int]) -> None:
         """Insert the votes on a batch of posts."""
         tally = self.tallies["votes"]
         cursor.execute(rules.SET_FLAWED_VOTES_ASIDE, {"posts": flawed_posts})
-        self.tell_misfits("votes", ["user_id", "post_id"], cursor.fetchall())
+        self.add_misfits("votes", ["user_id", "post_id"], cursor.fetchall())
         cursor.execute("SELECT count(*) FROM vote")
         (wanted,) = cursor.fetchone()
         cursor.execute(rules.INSERT_VOTES)
@@ -125,63 +182,60 @@ class Load:
         self.tallies[name].present += cursor.rowcount
         cursor.execute(rules.SET_FLAWED_ASIDE.format(flaw=flaw))
         flawed = cursor.fetchall()
-        self.tell_misfits(name, ["id"], flawed)
+        self.add_misfits(name, ["id"], flawed)
         return [pk for pk, _ in flawed]
 
-    def tell_misfits(self, name: str, keys: list[str], rows: list[Row]) -> None:
-        """Count and report rows, which are their key's values and a reason."""
+    def add_misfits(self, name: str, keys: list[str], rows: list[tuple[Any, ...]]) -> None:
+        """Note rows that do not fit, which are their key's values and a reason."""
         self.tallies[name].misfits += len(rows)
         for *values, reason in rows:
-            self.report(name, dict(zip(keys, values, strict=True)), reason)
+            self.misfits.append((name, dict(zip(keys, values, strict=True)), reason))
 
 
 @contextmanager
-def staged(cursor: Any, columns: str, rows: list[Row]) -> Iterator[None]:
+def shared(
+    load: Callable[[str], Batch], count: Callable[[Batch], None]
+) -> Iterator[Callable[[str], None]]:
+    """Yield what has rows loaded by JOBS connections, and their batches counted in order.
+
+    All are loaded in the end. Within a transaction its one connection does everything.
+    """
+    if connection.in_atomic_block:
+        yield lambda rows: count(load(rows))
+        return
+
+    def load_apart(rows: str) -> Batch:
+        with closing(connection):
+            return load(rows)
+
+    batches: deque[Future[Batch]] = deque()
+
+    def take(rows: str) -> None:
+        # What waits is in memory.
+        if len(batches) > JOBS:
+            count(batches.popleft().result())
+        batches.append(pool.submit(load_apart, rows))
+
+    with ThreadPoolExecutor(JOBS) as pool:
+        yield take
+        while batches:
+            count(batches.popleft().result())
+
+
+@contextmanager
+def staged(columns: str, rows: str) -> Iterator[Any]:
     """Begin a transaction with rows in the temporary table `staged`, and tell no stream of it."""
-    with transaction.atomic():
-        cursor.execute(f"SET LOCAL socialapi.log TO off; CREATE TEMP TABLE staged ({columns})")
-        file = StringIO("".join(map(copy_line, rows)))
-        cursor.copy_expert("COPY staged FROM STDIN", file, size=1 << 16)
-        yield
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"{SETTINGS} CREATE TEMP TABLE staged ({columns})")
+        cursor.copy_expert("COPY staged FROM STDIN", StringIO(rows))
+        yield cursor
         cursor.execute("DROP TABLE staged")
 
 
-def copy_line(row: Row) -> str:
-    """Return a row in COPY's text format."""
-    return "\t".join(map(copy_field, row)) + "\n"
-
-
-def copy_field(value: Any) -> str:
-    """Return a value in COPY's text format."""
-    if value is None:
-        return r"\N"
-    return value.translate(ESCAPES) if isinstance(value, str) else str(value)
-
-
-def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Cut rows into batches whose texts fit into memory."""
-    batch: list[Row] = []
-    characters = 0
-    for row in rows:
-        batch.append(row)
-        characters += sum(len(value) for value in row if isinstance(value, str))
-        if len(batch) == BATCH_ROWS or characters >= BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
-
-
-def analyze(tables: str) -> None:
-    """Let the planner know what has been loaded."""
+def tidy(tables: str) -> None:
+    """Let the planner know what has been loaded, and leave no search to look through a backlog."""
     with connection.cursor() as cursor:
-        cursor.execute(f"ANALYZE {tables}")
-
-
-def complete_user(row: Row) -> Row:
-    """Add a username, and whether the email is one."""
-    email = row[2]
-    return (*row, neutral_username(), is_email(email))
+        cursor.execute(f"{'' if connection.in_atomic_block else 'VACUUM '}ANALYZE {tables}")
 
 
 def is_email(text: str | None) -> bool:

@@ -10,7 +10,7 @@ from posts.models import CONTENT_MAX, NOT_BLANK, TITLE_MAX
 BCRYPT = r"^\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}$"
 
 KEY_COLUMNS = "id bigint, created_at timestamptz"
-USER_COLUMNS = f"{KEY_COLUMNS}, email text, password text, username text, is_email boolean"
+USER_COLUMNS = f"{KEY_COLUMNS}, email text, password text"
 POST_COLUMNS = (
     f"{KEY_COLUMNS}, title text, content text, published boolean, owner_id bigint, voters bigint[]"
 )
@@ -20,6 +20,12 @@ CLASHING = """
     SELECT staged.id FROM staged JOIN {table} AS present USING (id)
     WHERE staged.created_at IS DISTINCT FROM present.created_at
 """
+# Those whose email is one.
+NAME_USERS = """
+    ALTER TABLE staged ADD username text;
+    UPDATE staged SET username = name FROM unnest(%s::bigint[], %s::text[]) AS named (pk, name)
+    WHERE id = pk
+"""
 SET_PRESENT_ASIDE = "DELETE FROM staged USING {table} AS present WHERE present.id = staged.id"
 SET_FLAWED_ASIDE = "DELETE FROM staged WHERE {flaw} IS NOT NULL RETURNING id, {flaw}"
 BAD_TIME = """
@@ -27,7 +33,7 @@ BAD_TIME = """
     WHEN created_at NOT BETWEEN '0001-01-01' AND '9999-12-31' THEN 'created_at is out of range'
 """
 USER_FLAW = f"""CASE {BAD_TIME}
-    WHEN is_email IS NOT TRUE THEN 'the email is not valid'
+    WHEN username IS NULL THEN 'the email is not valid'
     WHEN (password ~ '{BCRYPT}') IS NOT TRUE THEN 'the password is not a bcrypt hash'
 END"""
 POST_FLAW = f"""CASE {BAD_TIME}

@@ -1,16 +1,13 @@
 """The FastAPI course's database, read as it was at one moment, and never written."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class)
 
 from posts.models import CONTENT_MAX, TITLE_MAX
-
-type Row = tuple[Any, ...]
 
 # What the source's server calls the one who reads.
 NAME = "import_fastapi"
@@ -24,15 +21,15 @@ COLUMNS = {
 }
 # The types smallint, integer and bigint.
 INTEGERS = {21, 23, 20}
-# Rows that travel at a time.
-FETCH = 1000
+# A batch ends with either.
+BATCH_ROWS, BATCH_BYTES = 10_000, 16_000_000
 
-# What is too long is not read to its end.
+# What is too long is not read to its end. The voters of a post are an array of users' ids.
 KEYS = "SELECT id, created_at::timestamptz::text FROM {table} ORDER BY id"
 USERS = "SELECT id, created_at::timestamptz::text, email, password FROM users ORDER BY id"
 POSTS = f"""
     SELECT id, created_at::timestamptz::text, left(title, {TITLE_MAX + 1}),
-        left(content, {CONTENT_MAX + 1}), published, owner_id, voters::text
+        left(content, {CONTENT_MAX + 1}), published, owner_id, voters
     FROM posts LEFT JOIN (
         SELECT post_id, array_agg(user_id) AS voters FROM votes GROUP BY post_id
     ) AS vote ON vote.post_id = posts.id
@@ -79,27 +76,34 @@ class Source:
         """Return the highest id in a table, or 0."""
         return self.number(f"SELECT coalesce(max(id), 0) FROM {table}")  # noqa: S608 (as above)
 
-    def keys(self, table: str) -> Iterator[Row]:
-        """Yield the id and the `created_at` of each row of a table."""
-        return self.rows(KEYS.format(table=table))
+    def read(self, query: str, take: Callable[[str], None]) -> None:
+        """Hand the rows of KEYS, USERS or POSTS on as COPY writes them, batch by batch."""
+        batches = Batches(take)
+        with errors_named(), self.connection.cursor() as cursor:
+            cursor.copy_expert(f"COPY ({query}) TO STDOUT", batches)
+            batches.end()
 
-    def users(self) -> Iterator[Row]:
-        """Yield `id`, `created_at`, `email` and `password` of each user."""
-        return self.rows(USERS)
 
-    def posts(self) -> Iterator[Row]:
-        """Yield `id`, `created_at`, `title`, `content`, `published`, `owner_id` and voters.
+class Batches:
+    """A file for COPY, which writes row by row; cuts them into batches that fit into memory."""
 
-        The voters of a post are the text of an array of users' ids, or None.
-        """
-        return self.rows(POSTS)
+    def __init__(self, take: Callable[[str], None]) -> None:
+        self.take = take
+        self.rows: list[bytes] = []
+        self.bytes = 0
 
-    def rows(self, query: str) -> Iterator[Row]:
-        """Yield a query's rows, few of which are in memory at a time."""
-        with errors_named(), self.connection.cursor("rows") as cursor:
-            cursor.itersize = FETCH
-            cursor.execute(query)
-            yield from cursor
+    def write(self, row: bytes) -> None:
+        """Take one row."""
+        self.rows.append(row)
+        self.bytes += len(row)
+        if len(self.rows) >= BATCH_ROWS or self.bytes >= BATCH_BYTES:
+            self.end()
+
+    def end(self) -> None:
+        """Hand the batch on, if there is anything in it."""
+        rows, self.rows, self.bytes = self.rows, [], 0
+        if rows:
+            self.take(b"".join(rows).decode())
 
 
 @contextmanager

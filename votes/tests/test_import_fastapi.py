@@ -17,7 +17,7 @@ from accounts.models import User, neutral_username
 from accounts.tests.factories import UserFactory
 from posts.models import Change, Post
 from posts.tests.factories import PostFactory
-from votes.management import fastapi_load
+from votes.management import fastapi_load, fastapi_source
 from votes.management.commands import import_fastapi
 from votes.management.fastapi_source import NAME, opened
 from votes.models import Vote
@@ -326,7 +326,7 @@ class TestASecondTime:
 class TestAnInterruptedImport:
     @pytest.fixture(autouse=True)
     def small_batches(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(fastapi_load, "BATCH_ROWS", 2)
+        monkeypatch.setattr(fastapi_source, "BATCH_ROWS", 2)
 
     def test_goes_on_when_run_again(
         self, course: Course, their_post: int, monkeypatch: pytest.MonkeyPatch
