@@ -23,12 +23,6 @@ from .fastapi_source import KEYS, POSTS, USERS, Source
 JOBS = 3
 TABLES = {"users": "accounts_user", "posts": "posts_post"}
 EMAIL_MAX = User._meta.get_field("email").max_length or 0
-# The index of titles takes many at a time for much less than one by one.
-SETTINGS = """
-    SET LOCAL socialapi.log TO off;
-    SET LOCAL gin_pending_list_limit TO '32MB';
-    SET LOCAL work_mem TO '64MB';
-"""
 # Clashing ids that are named.
 EXAMPLES = 5
 
@@ -109,13 +103,13 @@ class Load:
     def load_users(self) -> None:
         """Insert the users who are missing and fit, in order: of one email the first is kept."""
         self.source.read(USERS, lambda rows: self.count("users", Batch.of_users(rows)))
-        tidy("accounts_user")
+        analyze("accounts_user")
 
     def load_posts(self) -> None:
         """Insert the posts and the votes that are missing and fit."""
         with shared(Batch.of_posts, lambda batch: self.count("posts", batch)) as load:
             self.source.read(POSTS, load)
-        tidy("posts_post, posts_postrank, votes_vote")
+        analyze("posts_post, posts_postrank, votes_vote")
 
     def count(self, name: str, batch: Batch) -> None:
         """Add and report what became of a batch."""
@@ -226,16 +220,16 @@ def shared(
 def staged(columns: str, rows: str) -> Iterator[Any]:
     """Begin a transaction with rows in the temporary table `staged`, and tell no stream of it."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"{SETTINGS} CREATE TEMP TABLE staged ({columns})")
+        cursor.execute(f"SET LOCAL socialapi.log TO off; CREATE TEMP TABLE staged ({columns})")
         cursor.copy_expert("COPY staged FROM STDIN", StringIO(rows))
         yield cursor
         cursor.execute("DROP TABLE staged")
 
 
-def tidy(tables: str) -> None:
-    """Let the planner know what has been loaded, and leave no search to look through a backlog."""
+def analyze(tables: str) -> None:
+    """Let the planner know what has been loaded."""
     with connection.cursor() as cursor:
-        cursor.execute(f"{'' if connection.in_atomic_block else 'VACUUM '}ANALYZE {tables}")
+        cursor.execute(f"ANALYZE {tables}")
 
 
 def is_email(text: str | None) -> bool:

@@ -11,6 +11,7 @@ import psycopg2
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User, neutral_username
@@ -480,3 +481,29 @@ def test_a_database_without_tables_is_told_to_be_migrated(course: Course) -> Non
 
     with pytest.raises(CommandError, match=r"does not exist\. Has `manage\.py migrate` been run"):
         run(course)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_connections_share_the_posts(
+    course: Course, alice: int, bob: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fastapi_source, "BATCH_ROWS", 2)
+    blank = [course.post(alice, title="") for _ in range(9)]
+    for _ in range(9):
+        course.vote(bob, course.post(alice))
+
+    output = run(course)
+
+    assert [line for line in output.splitlines() if " id " in line] == [
+        f"posts id {post}: the title is blank" for post in blank
+    ]
+    assert "posts: 9 new, 0 there already, 9 that do not fit\n" in output
+    assert "votes: 9 new, 0 there already, 0 that do not fit\n" in output
+    assert not Vote.objects.miscounted().exists()
+
+
+def test_works_in_debug_mode(course: Course, their_post: int) -> None:
+    with CaptureQueriesContext(connection):
+        run(course)
+
+    assert sizes() == (2, 1, 1)
