@@ -20,7 +20,7 @@ HOST = r"(\[[^]@/?]*\]|[^][:,@/?]*)(:\d*)?"
 URL = re.compile(rf"{SCHEME}([^@/]*@)?{HOST}(,{HOST})*(/[^@?]*)?(\?.*)?$")
 MALFORMED = (
     f"The source must be a PostgreSQL URL such as {EXAMPLE}, "
-    "with what is special in a password percent-encoded: @ as %40, / as %2F, % as %25."
+    "with what is special in a value percent-encoded: @ as %40, / as %2F, = as %3D, % as %25."
 )
 COLUMNS = {
     "users": ("id", "email", "password", "created_at"),

@@ -461,6 +461,7 @@ class TestTheSource:
             ("postgresql://u:s3cret/p@localhost/x", r"percent-encoded"),
             ("postgresql://u:p@s3cret@localhost/x", r"percent-encoded"),
             ("postgresql://u:s3cret/x", r"percent-encoded"),
+            ("postgresql://u@h/x?password=s3cret=", r"percent-encoded"),
             ("postgresql://u:p?s3cret@localhost:1/x", r"cannot be reached: .*localhost"),
             ("postgresql://u:s3cret@[::1]:1,localhost:1/x", r"cannot be reached: .*::1"),
         ],
