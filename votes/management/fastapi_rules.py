@@ -10,27 +10,41 @@ from posts.models import CONTENT_MAX, NOT_BLANK, TITLE_MAX
 BCRYPT = r"^\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}$"
 
 KEY_COLUMNS = "id bigint, created_at timestamptz"
-USER_COLUMNS = f"{KEY_COLUMNS}, email text, password text, username text, is_email boolean"
+USER_COLUMNS = f"{KEY_COLUMNS}, email text, password text"
 POST_COLUMNS = (
     f"{KEY_COLUMNS}, title text, content text, published boolean, owner_id bigint, voters bigint[]"
 )
+VOTE_COLUMNS = "user_id bigint, post_id bigint"
+
+LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('import_fastapi'))"
 
 # Ids and `created_at`, which nobody can change, tell a row that has been imported before.
 CLASHING = """
     SELECT staged.id FROM staged JOIN {table} AS present USING (id)
     WHERE staged.created_at IS DISTINCT FROM present.created_at
 """
-SET_PRESENT_ASIDE = "DELETE FROM staged USING {table} AS present WHERE present.id = staged.id"
+# Those whose email is one.
+NAME_USERS = """
+    ALTER TABLE staged ADD username text;
+    UPDATE staged SET username = name FROM unnest(%s::bigint[], %s::text[]) AS named (pk, name)
+    WHERE id = pk
+"""
+# A row that took one of the ids after the check is not present, and stops the import.
+SET_PRESENT_ASIDE = """
+    DELETE FROM staged USING {table} AS present
+    WHERE present.id = staged.id AND present.created_at = staged.created_at
+"""
 SET_FLAWED_ASIDE = "DELETE FROM staged WHERE {flaw} IS NOT NULL RETURNING id, {flaw}"
-BAD_TIME = """
+BAD_KEY = """
+    WHEN id < 1 THEN 'the id is not positive'
     WHEN created_at IS NULL THEN 'created_at is empty'
     WHEN created_at NOT BETWEEN '0001-01-01' AND '9999-12-31' THEN 'created_at is out of range'
 """
-USER_FLAW = f"""CASE {BAD_TIME}
-    WHEN is_email IS NOT TRUE THEN 'the email is not valid'
+USER_FLAW = f"""CASE {BAD_KEY}
+    WHEN username IS NULL THEN 'the email is not valid'
     WHEN (password ~ '{BCRYPT}') IS NOT TRUE THEN 'the password is not a bcrypt hash'
 END"""
-POST_FLAW = f"""CASE {BAD_TIME}
+POST_FLAW = f"""CASE {BAD_KEY}
     WHEN (title ~ '{NOT_BLANK}') IS NOT TRUE THEN 'the title is blank'
     WHEN length(title) > {TITLE_MAX} THEN 'the title has more than {TITLE_MAX} characters'
     WHEN (content ~ '{NOT_BLANK}') IS NOT TRUE THEN 'the content is blank'

@@ -1,22 +1,27 @@
 """The FastAPI course's database, read as it was at one moment, and never written."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any
 
 import psycopg2
+from django.core.management.base import CommandError
 from psycopg2.extensions import connection as Connection  # noqa: N812 (a class)
 
 from posts.models import CONTENT_MAX, TITLE_MAX
-
-type Row = tuple[Any, ...]
 
 # What the source's server calls the one who reads.
 NAME = "import_fastapi"
 EXAMPLE = "postgresql://user:password@host:5432/fastapi"
 # SQLAlchemy names the driver after a plus sign.
-SCHEME = re.compile(r"^postgres(ql)?(\+\w+)?://")
+SCHEME = r"^postgres(ql)?(\+\w+)?://"
+# Of another URL libpq may take a part of the password for the host or the port, and say it.
+HOST = r"(\[[^]@/?]*\]|[^][:,@/?]*)(:\d*)?"
+URL = re.compile(rf"{SCHEME}([^@/]*@)?{HOST}(,{HOST})*(/[^@?]*)?(\?.*)?$")
+MALFORMED = (
+    f"The source must be a PostgreSQL URL such as {EXAMPLE}, "
+    "with what is special in a value percent-encoded: @ as %40, / as %2F, = as %3D, % as %25."
+)
 COLUMNS = {
     "users": ("id", "email", "password", "created_at"),
     "posts": ("id", "title", "content", "published", "created_at", "owner_id"),
@@ -24,24 +29,26 @@ COLUMNS = {
 }
 # The types smallint, integer and bigint.
 INTEGERS = {21, 23, 20}
-# Rows that travel at a time.
-FETCH = 1000
+# A batch ends with either.
+BATCH_ROWS, BATCH_BYTES = 10_000, 16_000_000
 
-# What is too long is not read to its end.
+# What is too long is not read to its end. The voters of a post are an array of users' ids.
 KEYS = "SELECT id, created_at::timestamptz::text FROM {table} ORDER BY id"
 USERS = "SELECT id, created_at::timestamptz::text, email, password FROM users ORDER BY id"
 POSTS = f"""
     SELECT id, created_at::timestamptz::text, left(title, {TITLE_MAX + 1}),
-        left(content, {CONTENT_MAX + 1}), published, owner_id, voters::text
+        left(content, {CONTENT_MAX + 1}), published, owner_id, voters
     FROM posts LEFT JOIN (
         SELECT post_id, array_agg(user_id) AS voters FROM votes GROUP BY post_id
     ) AS vote ON vote.post_id = posts.id
     ORDER BY id
 """  # noqa: S608 (numbers of our own)
-
-
-class SourceError(Exception):
-    """The message says what is wrong with the source."""
+# Votes on posts that do not exist, which a foreign key would not have let be.
+LOST_VOTES = """
+    SELECT user_id, post_id FROM votes
+    WHERE NOT EXISTS (SELECT FROM posts WHERE id = post_id)
+    ORDER BY post_id, user_id
+"""
 
 
 class Source:
@@ -57,16 +64,16 @@ class Source:
                 self.check_column(table, column)
 
     def check_column(self, table: str, column: str) -> None:
-        """Raise SourceError unless there is such a column, of integers if it is an id."""
-        with self.connection.cursor() as cursor, errors_named():
+        """Raise CommandError unless there is such a column, of integers if it is an id."""
+        with self.connection.cursor() as cursor:
             cursor.execute(f"SELECT {column} FROM {table} LIMIT 0")  # noqa: S608 (as above)
             types = {each.type_code for each in cursor.description or ()}
         if column.endswith("id") and not types <= INTEGERS:
-            raise SourceError(f"The source's column {table}.{column} is not an integer")
+            raise CommandError(f"The source's column {table}.{column} is not an integer.")
 
     def number(self, query: str) -> int:
         """Return the one number that a query gives."""
-        with self.connection.cursor() as cursor, errors_named():
+        with self.connection.cursor() as cursor:
             cursor.execute(query)
             (number,) = cursor.fetchone() or (0,)
             return int(number)
@@ -79,69 +86,56 @@ class Source:
         """Return the highest id in a table, or 0."""
         return self.number(f"SELECT coalesce(max(id), 0) FROM {table}")  # noqa: S608 (as above)
 
-    def keys(self, table: str) -> Iterator[Row]:
-        """Yield the id and the `created_at` of each row of a table."""
-        return self.rows(KEYS.format(table=table))
+    def read(self, query: str, take: Callable[[str], None]) -> None:
+        """Hand the rows of KEYS, USERS or POSTS on as COPY writes them, batch by batch."""
+        batches = Batches(take)
+        with self.connection.cursor() as cursor:
+            cursor.copy_expert(f"COPY ({query}) TO STDOUT", batches)
+            batches.end()
 
-    def users(self) -> Iterator[Row]:
-        """Yield `id`, `created_at`, `email` and `password` of each user."""
-        return self.rows(USERS)
 
-    def posts(self) -> Iterator[Row]:
-        """Yield `id`, `created_at`, `title`, `content`, `published`, `owner_id` and voters.
+class Batches:
+    """A file for COPY, which writes row by row; cuts them into batches that fit into memory."""
 
-        The voters of a post are the text of an array of users' ids, or None.
-        """
-        return self.rows(POSTS)
+    def __init__(self, take: Callable[[str], None]) -> None:
+        self.take = take
+        self.rows: list[bytes] = []
+        self.bytes = 0
 
-    def rows(self, query: str) -> Iterator[Row]:
-        """Yield a query's rows, few of which are in memory at a time."""
-        with errors_named(), self.connection.cursor("rows") as cursor:
-            cursor.itersize = FETCH
-            cursor.execute(query)
-            yield from cursor
+    def write(self, row: bytes) -> None:
+        """Take one row."""
+        self.rows.append(row)
+        self.bytes += len(row)
+        if len(self.rows) >= BATCH_ROWS or self.bytes >= BATCH_BYTES:
+            self.end()
+
+    def end(self) -> None:
+        """Hand the batch on, if there is anything in it."""
+        rows, self.rows, self.bytes = self.rows, [], 0
+        if rows:
+            self.take(b"".join(rows).decode())
 
 
 @contextmanager
 def opened(url: str) -> Iterator[Source]:
-    """Open a source; raises SourceError if it cannot be read or is not the course's.
+    """Open a source; raises CommandError if it cannot be reached or is not the course's.
 
     The URL may be one of SQLAlchemy's or asyncpg's. What it leaves out, libpq's variables give.
     """
-    if not SCHEME.match(url):
-        raise SourceError(f"The source must be a PostgreSQL URL such as {EXAMPLE}")
-    url = re.sub(r"([?&])ssl=", r"\1sslmode=", SCHEME.sub("postgresql://", url))
+    if not URL.match(url):
+        raise CommandError(MALFORMED)
+    url = re.sub(r"([?&])ssl=", r"\1sslmode=", re.sub(SCHEME, "postgresql://", url))
     try:
         connection = psycopg2.connect(
             url, connect_timeout=10, client_encoding="UTF8", application_name=NAME
         )
     except psycopg2.ProgrammingError:
-        # What exactly, libpq would say with a part of the password.
-        raise SourceError(f"The source's URL is malformed; a good one is {EXAMPLE}") from None
+        raise CommandError(MALFORMED) from None
     except psycopg2.OperationalError as error:
-        raise SourceError(f"The source cannot be reached: {first_line(error)}") from None
+        raise CommandError(f"The source cannot be reached: {first_line(error)}.") from None
     with closing(connection):
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         yield Source(connection)
-
-
-@contextmanager
-def errors_named() -> Iterator[None]:
-    """Turn the driver's errors into SourceError."""
-    try:
-        yield
-    except psycopg2.errors.UndefinedTable as error:
-        raise SourceError(
-            f"The source is not the course's database: {first_line(error)}"
-        ) from None
-    except psycopg2.errors.UndefinedColumn as error:
-        raise SourceError(
-            f"The source's tables are not the course's: {first_line(error)}"
-        ) from None
-    except psycopg2.Error as error:
-        raise SourceError(f"The source cannot be read: {first_line(error)}") from None
-    except UnicodeDecodeError:
-        raise SourceError("The source has text that is not UTF-8") from None
 
 
 def first_line(error: Exception) -> str:

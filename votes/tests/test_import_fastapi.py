@@ -11,13 +11,14 @@ import psycopg2
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User, neutral_username
 from accounts.tests.factories import UserFactory
 from posts.models import Change, Post
 from posts.tests.factories import PostFactory
-from votes.management import fastapi_load
+from votes.management import fastapi_load, fastapi_source
 from votes.management.commands import import_fastapi
 from votes.management.fastapi_source import NAME, opened
 from votes.models import Vote
@@ -154,6 +155,8 @@ class TestWhatFits:
 
 
 ODD_USERS: list[tuple[dict[str, Any], str]] = [
+    ({"id": -1}, "the id is not positive"),
+    ({"id": 0}, "the id is not positive"),
     ({"email": "nobody"}, "the email is not valid"),
     ({"email": f"a@{'b.' * 130}com"}, "the email is not valid"),
     ({"password": "password123"}, "the password is not a bcrypt hash"),
@@ -164,6 +167,8 @@ ODD_USERS: list[tuple[dict[str, Any], str]] = [
     ({"created_at": None}, "created_at is empty"),
 ]
 ODD_POSTS: list[tuple[dict[str, Any], str]] = [
+    ({"id": -1}, "the id is not positive"),
+    ({"id": 0}, "the id is not positive"),
     ({"title": ""}, "the title is blank"),
     ({"title": " \n\u2003"}, "the title is blank"),
     ({"title": "ä" * 301}, "the title has more than 300 characters"),
@@ -186,8 +191,8 @@ class TestWhatDoesNotFit:
 
         output = run(course)
 
-        assert [line for line in output.splitlines() if " id " in line] == expected
-        assert "users: 1 new, 0 there already, 8 that do not fit\n" in output
+        assert {line for line in output.splitlines() if " id " in line} == set(expected)
+        assert "users: 1 new, 0 there already, 10 that do not fit\n" in output
         assert User.objects.get().pk == bob
 
     def test_of_the_posts_is_listed(self, course: Course, alice: int) -> None:
@@ -202,7 +207,7 @@ class TestWhatDoesNotFit:
         output = run(course)
 
         assert [line for line in output.splitlines() if " id " in line] == expected
-        assert "posts: 1 new, 0 there already, 8 that do not fit\n" in output
+        assert "posts: 1 new, 0 there already, 10 that do not fit\n" in output
         assert Post.objects.get().pk == kept
 
     def test_takes_along_what_hangs_on_it(self, course: Course, bob: int) -> None:
@@ -218,6 +223,15 @@ class TestWhatDoesNotFit:
         assert f"votes user_id {odd} post_id {kept}: user {odd} was not imported\n" in output
         assert sizes() == (1, 1, 0)
         assert Post.objects.get().vote_count == 0
+
+    def test_is_a_vote_on_no_post(self, course: Course, bob: int, their_post: int) -> None:
+        course.execute("ALTER TABLE votes DROP CONSTRAINT votes_post_id_fkey")
+        course.vote(bob, 404)
+
+        output = run(course)
+
+        assert f"votes user_id {bob} post_id 404: there is no such post\n" in output
+        assert "votes: 1 new, 0 there already, 1 that do not fit\n" in output
 
     def test_is_the_later_of_two_emails_that_differ_in_case(
         self, course: Course, alice: int
@@ -326,7 +340,7 @@ class TestASecondTime:
 class TestAnInterruptedImport:
     @pytest.fixture(autouse=True)
     def small_batches(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(fastapi_load, "BATCH_ROWS", 2)
+        monkeypatch.setattr(fastapi_source, "BATCH_ROWS", 2)
 
     def test_goes_on_when_run_again(
         self, course: Course, their_post: int, monkeypatch: pytest.MonkeyPatch
@@ -349,6 +363,19 @@ class TestAnInterruptedImport:
         assert "users: 3 new, 2 there already, 0 that do not fit\n" in run(course)
         assert sizes() == (5, 1, 1)
 
+    def test_says_that_someone_took_an_id(
+        self, course: Course, alice: int, bob: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def sign_up() -> str:
+            if not User.objects.exists():
+                UserFactory.create(pk=bob)
+            return neutral_username()
+
+        monkeypatch.setattr(fastapi_load, "neutral_username", sign_up)
+
+        with pytest.raises(CommandError, match=r"^The database: .*_pkey.*run this again"):
+            run(course)
+
     def test_says_that_the_source_was_lost(
         self, course: Course, their_post: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -360,6 +387,15 @@ class TestAnInterruptedImport:
 
         with pytest.raises(CommandError, match=r"^The source cannot be read: .*run this again"):
             run(course)
+
+
+class TestAnotherImport:
+    def test_is_let_finish(self, course: Course, alice: int) -> None:
+        with fastapi_load.alone(), pytest.raises(CommandError, match=r"^Another import is run"):
+            run(course)
+
+        assert not User.objects.exists()
+        assert "users: 1 new" in run(course)
 
 
 class TestDryRun:
@@ -380,11 +416,15 @@ class TestOthersWithTheSameIds:
             course.user(f"user{number}@example.com", id=number)
         for number in range(1, 8):
             UserFactory.create(pk=number)
+        course.user("late@example.com", id=1_000_000)
 
         with pytest.raises(CommandError, match=r"same ids: users 1, 2, 3, 4, 5 and 2 more\. "):
             run(course)
 
         assert sizes() == (7, 0, 0)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nextval(pg_get_serial_sequence('accounts_user', 'id'))")
+            assert cursor.fetchone()[0] < 1_000_000
 
     def test_are_found_among_posts(self, course: Course, their_post: int) -> None:
         PostFactory.create(pk=their_post, owner=UserFactory.create(pk=500))
@@ -417,8 +457,14 @@ class TestTheSource:
         ("url", "message"),
         [
             ("sqlite:///fastapi.db", r"must be a PostgreSQL URL such as postgresql://user"),
-            ("postgresql://u:s3cret%@h/x", r"URL is malformed"),
-            ("postgresql://u:s3cret@localhost:1/x", r"cannot be reached: .*localhost"),
+            ("postgresql://u:s3cret%@h/x", r"percent-encoded"),
+            ("postgresql://u:p/s3cret@localhost/x", r"percent-encoded"),
+            ("postgresql://u:s3cret/p@localhost/x", r"percent-encoded"),
+            ("postgresql://u:p@s3cret@localhost/x", r"percent-encoded"),
+            ("postgresql://u:s3cret/x", r"percent-encoded"),
+            ("postgresql://u@h/x?password=s3cret=", r"percent-encoded"),
+            ("postgresql://u:p?s3cret@localhost:1/x", r"cannot be reached: .*localhost"),
+            ("postgresql://u:s3cret@[::1]:1,localhost:1/x", r"cannot be reached: .*::1"),
         ],
     )
     def test_is_named_by_a_good_url(self, db: None, url: str, message: str) -> None:
@@ -480,3 +526,29 @@ def test_a_database_without_tables_is_told_to_be_migrated(course: Course) -> Non
 
     with pytest.raises(CommandError, match=r"does not exist\. Has `manage\.py migrate` been run"):
         run(course)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_connections_share_the_posts(
+    course: Course, alice: int, bob: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fastapi_source, "BATCH_ROWS", 2)
+    blank = [course.post(alice, title="") for _ in range(9)]
+    for _ in range(9):
+        course.vote(bob, course.post(alice))
+
+    output = run(course)
+
+    assert [line for line in output.splitlines() if " id " in line] == [
+        f"posts id {post}: the title is blank" for post in blank
+    ]
+    assert "posts: 9 new, 0 there already, 9 that do not fit\n" in output
+    assert "votes: 9 new, 0 there already, 0 that do not fit\n" in output
+    assert not Vote.objects.miscounted().exists()
+
+
+def test_works_in_debug_mode(course: Course, their_post: int) -> None:
+    with CaptureQueriesContext(connection):
+        run(course)
+
+    assert sizes() == (2, 1, 1)

@@ -7,20 +7,18 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
+import psycopg2
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import InterfaceError, OperationalError, ProgrammingError, transaction
+from django.db import Error, ProgrammingError, transaction
 
 from accounts.models import Session
-from votes.management.fastapi_load import ClashError, Load
-from votes.management.fastapi_source import EXAMPLE, Source, SourceError, first_line, opened
+from votes.management import fastapi_load
+from votes.management.fastapi_load import Batch
+from votes.management.fastapi_source import EXAMPLE, Source, first_line, opened
 
 # Seconds between two lines about the progress.
 SHOW_EVERY = 2
 AGAIN = " What was imported stays; run this again to go on."
-CLASH = (
-    "Nothing was imported, since there are others with the same ids: {}. "
-    "Import into an empty database, and make superusers afterwards."
-)
 COME_BACK = (
     "Users have logged in here already: what they deleted since an earlier import comes back."
 )
@@ -52,13 +50,14 @@ class Command(BaseCommand):
         self.quiet = options["verbosity"] == 0
         # What to say when it stops from now on.
         self.advice = ""
+        self.counts = fastapi_load.no_rows()
         started = self.shown = time.monotonic()
         with self.errors_explained(), report_file(report) as self.file, opened(source) as course:
             self.load(course, dry_run=dry_run)
-        for name, tally in self.loading.tallies.items():
+        for name, counts in self.counts.items():
             self.say(
-                f"{name}: {tally.new:,} new, {tally.present:,} there already, "
-                f"{tally.misfits:,} that do not fit"
+                f"{name}: {counts['new']:,} new, {counts['present']:,} there already, "
+                f"{counts['misfits']:,} that do not fit"
             )
         self.say(f"Took {time.monotonic() - started:.1f} s.")
         if dry_run:
@@ -66,50 +65,52 @@ class Command(BaseCommand):
 
     def load(self, source: Source, *, dry_run: bool) -> None:
         """Import everything from an open source."""
-        self.sizes = {name: source.size(name) for name in ("users", "posts", "votes")}
-        self.loading = Load(source, self.report, self.show)
-        if Session.objects.exists():
-            self.stderr.write(self.style.WARNING(COME_BACK))
-        with undone() if dry_run else nullcontext():
+        self.sizes = {name: source.size(name) for name in self.counts}
+        with fastapi_load.alone(), undone() if dry_run else nullcontext():
+            fastapi_load.check_ids(source)
+            if Session.objects.exists():
+                self.stderr.write(self.style.WARNING(COME_BACK))
             if not dry_run:
-                self.loading.reserve_ids()
-            self.loading.check_ids()
-            self.advice = "" if dry_run else AGAIN
-            self.loading.load_users()
-            self.loading.load_posts()
+                fastapi_load.reserve_ids(source)
+                self.advice = AGAIN
+            fastapi_load.load_users(source, self.take)
+            fastapi_load.load_posts(source, self.take)
+
+    def take(self, name: str, batch: Batch) -> None:
+        """Count a batch, list its misfits, and tell once in a while how far its table is."""
+        for table, counts in batch.counts.items():
+            self.counts[table].update(counts)
+        for table, key, reason in batch.misfits:
+            if self.file:
+                print(json.dumps({"table": table, **key, "reason": reason}), file=self.file)
+            else:
+                words = " ".join(f"{column} {value}" for column, value in key.items())
+                self.stdout.write(f"{table} {words}: {reason}")
+        if time.monotonic() - self.shown >= SHOW_EVERY:
+            self.shown = time.monotonic()
+            self.say(f"{name}: {self.counts[name].total():,} of {self.sizes[name]:,}")
 
     def say(self, text: str) -> None:
         """Write a line, unless told to be quiet."""
         if not self.quiet:
             self.stdout.write(text)
 
-    def show(self, name: str) -> None:
-        """Tell how far a table is, once in a while."""
-        if time.monotonic() - self.shown >= SHOW_EVERY:
-            self.shown = time.monotonic()
-            self.say(f"{name}: {self.loading.tallies[name].total:,} of {self.sizes[name]:,}")
-
-    def report(self, name: str, key: dict[str, int], reason: str) -> None:
-        """List a row that does not fit."""
-        if self.file:
-            print(json.dumps({"table": name, **key, "reason": reason}), file=self.file)
-        else:
-            words = " ".join(f"{column} {value}" for column, value in key.items())
-            self.stdout.write(f"{name} {words}: {reason}")
-
     @contextmanager
     def errors_explained(self) -> Iterator[None]:
         """Turn what stops an import into CommandError."""
         try:
             yield
-        except SourceError as error:
-            raise CommandError(f"{error}.{self.advice}") from None
-        except ClashError as error:
-            raise CommandError(CLASH.format(error)) from None
+        except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn) as error:
+            raise CommandError(f"The source is not the course's: {first_line(error)}.") from None
+        except psycopg2.Error as error:
+            message = f"The source cannot be read: {first_line(error)}.{self.advice}"
+            raise CommandError(message) from None
+        except UnicodeDecodeError:
+            raise CommandError("The source has text that is not UTF-8.") from None
         except ProgrammingError as error:
             message = f"{first_line(error)}. Has `manage.py migrate` been run?"
             raise CommandError(message) from error
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
             raise CommandError(f"The database: {first_line(error)}.{self.advice}") from error
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted.{self.advice}") from None
