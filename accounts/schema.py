@@ -16,6 +16,7 @@ from drf_spectacular.utils import (
 )
 
 from . import serializers
+from .pagination import SessionListSerializer
 
 PROFILE = {"id": 7, "username": "ada", "created_at": "2026-01-31T09:30:00.000000Z"}
 ACCOUNT = {"id": 7, "email": "ada@example.com"} | PROFILE
@@ -24,6 +25,15 @@ TOKENS = {
     "refresh_token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.cGFydCBmb3Vy",
     "token_type": "bearer",
     "expires_in": 900,
+}
+
+SESSION = {
+    "id": 31,
+    "created_at": "2026-01-31T09:30:00.000000Z",
+    "last_used_at": "2026-01-31T10:00:00.000000Z",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:147.0) Gecko/20100101 Firefox/147.0",
+    "network": "192.0.2.0/24",
+    "current": True,
 }
 
 
@@ -233,4 +243,33 @@ log_out = extend_schema(
     ),
     responses={204: None, 401: None},
     examples=[sent({"refresh_token": TOKENS["refresh_token"]})],
+)
+
+sessions = extend_schema_view(
+    list=extend_schema(
+        operation_id="list_sessions",
+        tags=["sessions"],
+        summary="List your logins",
+        description=(
+            "Pages of your logins, the latest first, as long as their tokens are good. "
+            "`last_used_at`, `user_agent` and `network` are those of the last login or refresh; "
+            "of an address, its /24 (IPv4) or /48 (IPv6) is kept. The sessions by which browsers "
+            "see these pages are none of them."
+        ),
+        parameters=[SessionListSerializer],
+        examples=[answered({"results": [SESSION], "next": None, "previous": None})],
+    ),
+    destroy=extend_schema(
+        operation_id="end_session",
+        tags=["sessions"],
+        summary="End a login",
+        description="Refuses the tokens of one of your logins from now on.",
+    ),
+)
+
+end_other_sessions = extend_schema(
+    operation_id="end_other_sessions",
+    tags=["sessions"],
+    summary="End all other logins",
+    description="Refuses the tokens of all your logins from now on, but for the one that asks.",
 )

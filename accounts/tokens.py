@@ -10,7 +10,7 @@ from rest_framework_simplejwt import exceptions, tokens
 
 from socialapi.logs import event
 
-from .models import Session, User
+from .models import NOWHERE, Origin, Session, User
 
 log = logging.getLogger(__name__)
 
@@ -90,12 +90,12 @@ def token_pair(session: Session) -> dict[str, Any]:
     }
 
 
-def log_in(user: User) -> dict[str, Any]:
+def log_in(user: User, origin: Origin = NOWHERE) -> dict[str, Any]:
     """Start a session and return its tokens."""
-    return token_pair(Session.objects.start(user))
+    return token_pair(Session.objects.start(user, origin))
 
 
-def refresh(text: str) -> dict[str, Any] | None:
+def refresh(text: str, origin: Origin) -> dict[str, Any] | None:
     """Exchange a refresh token for new tokens, or return None if it is good no more.
 
     The session's row is locked, so that of parallel uses one succeeds. Any use after that means
@@ -113,11 +113,11 @@ def refresh(text: str) -> dict[str, Any] | None:
         if session is None:
             return None
         if session.refresh_id != UUID(token["jti"]):
-            Session.objects.filter(pk=session.pk).end()
+            session.end()
             fields = event("token.replayed", account_id=session.user_id, session_id=session.pk)
             log.warning("A refresh token was used again, which ended its session.", extra=fields)
             return None
-        session.rotate()
+        session.rotate(origin)
         return token_pair(session)
 
 
