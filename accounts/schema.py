@@ -16,6 +16,7 @@ from drf_spectacular.utils import (
 )
 
 from . import serializers
+from .export import ExportSerializer
 from .pagination import SessionListSerializer
 
 PROFILE = {"id": 7, "username": "ada", "created_at": "2026-01-31T09:30:00.000000Z"}
@@ -118,13 +119,13 @@ def answered(value: dict[str, Any]) -> OpenApiExample:
     return OpenApiExample("Answer", value, response_only=True)
 
 
-# Tokens are never to be kept by a cache in between (RFC 6749, section 5.1).
+# Tokens are never to be kept by a cache in between (RFC 6749, section 5.1), nor is all one has.
 NOT_STORED = OpenApiParameter(
     "Cache-Control",
     {"type": "string", "const": "no-store"},
     OpenApiParameter.HEADER,
     required=True,
-    description="Tokens are not to be stored.",
+    description="This is not to be stored by caches.",
     response=[200],
 )
 
@@ -272,4 +273,57 @@ end_other_sessions = extend_schema(
     tags=["sessions"],
     summary="End all other logins",
     description="Refuses the tokens of all your logins from now on, but for the one that asks.",
+)
+
+EXPORT = {
+    "exported_at": "2026-01-31T10:30:00.000000Z",
+    "account": ACCOUNT
+    | {
+        "last_login": None,
+        "is_active": True,
+        "is_staff": False,
+        "is_superuser": False,
+        "groups": [],
+        "permissions": [],
+    },
+    "sessions": [
+        {name: value for name, value in SESSION.items() if name != "current"}
+        | {"expires_at": "2026-05-01T09:30:00.000000Z", "revoked_at": None}
+    ],
+    "posts": [
+        {
+            "id": 42,
+            "title": "On engines",
+            "content": "They weave algebra.",
+            "published": True,
+            "created_at": "2026-01-31T10:00:00.000000Z",
+            "updated_at": "2026-01-31T10:00:00.000000Z",
+            "owner_id": 7,
+            "votes": 1,
+        }
+    ],
+    "votes": [{"post_id": 42, "created_at": "2026-01-31T10:15:00.000000Z"}],
+}
+DISPOSITION = OpenApiParameter(
+    "Content-Disposition",
+    {"type": "string"},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Lets a browser save it as a file.",
+    response=[200],
+)
+
+export = extend_schema(
+    operation_id="export_account",
+    tags=["accounts"],
+    summary="Take your data along",
+    description=(
+        "All that is held about you, as it is at one moment: your account, logins, posts, drafts "
+        "and votes. Only what would let somebody in is left out: the hash of your password, and "
+        "what tells your good refresh tokens from others. 503 while a worker makes another "
+        "one; 10 in an hour at most, from a network."
+    ),
+    parameters=[NOT_STORED, DISPOSITION],
+    responses={200: ExportSerializer},
+    examples=[answered(EXPORT)],
 )

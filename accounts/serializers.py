@@ -185,6 +185,44 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         read_only_fields = fields
 
 
+class ExportedAccountSerializer(serializers.ModelSerializer[User]):
+    """All that is held about a user in their own row, but for the hash of the password."""
+
+    groups = serializers.ListField(child=serializers.CharField(), source="group_names")
+    permissions = serializers.ListField(child=serializers.CharField(), source="permission_names")
+
+    class Meta:
+        model = User
+        fields = (
+            "id",
+            "email",
+            "username",
+            "created_at",
+            "last_login",
+            "is_active",
+            "is_staff",
+            "is_superuser",
+            "groups",
+            "permissions",
+        )
+
+
+class ExportedSessionSerializer(serializers.ModelSerializer[Session]):
+    """All that is held about a login, but for the id of its refresh token."""
+
+    class Meta:
+        model = Session
+        fields = (
+            "id",
+            "created_at",
+            "last_used_at",
+            "expires_at",
+            "revoked_at",
+            "user_agent",
+            "network",
+        )
+
+
 class TokenPairSerializer(serializers.Serializer[Any]):
     """Tokens, as RFC 6749, section 5.1, names them."""
 

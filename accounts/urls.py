@@ -2,7 +2,14 @@
 
 from django.urls import re_path
 
-from .viewsets import AccountViewSet, LoginViewSet, SessionViewSet, TokenViewSet, UserViewSet
+from .viewsets import (
+    AccountViewSet,
+    ExportViewSet,
+    LoginViewSet,
+    SessionViewSet,
+    TokenViewSet,
+    UserViewSet,
+)
 
 urlpatterns = [
     re_path(r"^users/?$", UserViewSet.as_view({"post": "create"}), name="user-list"),
@@ -20,6 +27,9 @@ urlpatterns = [
         r"^users/me/password/?$",
         AccountViewSet.as_view({"post": "change_password"}),
         name="account-password",
+    ),
+    re_path(
+        r"^users/me/export/?$", ExportViewSet.as_view({"get": "retrieve"}), name="account-export"
     ),
     re_path(r"^login/?$", LoginViewSet.as_view({"post": "create"}), name="login"),
     re_path(r"^token/refresh/?$", TokenViewSet.as_view({"post": "refresh"}), name="token-refresh"),

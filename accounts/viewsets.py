@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.status import HTTP_204_NO_CONTENT
 from rest_framework.throttling import BaseThrottle
-from rest_framework.viewsets import GenericViewSet
+from rest_framework.viewsets import GenericViewSet, ViewSet
 from rest_framework_simplejwt.exceptions import TokenError
 
 from socialapi.exceptions import InvalidToken
@@ -21,7 +21,8 @@ from socialapi.parsing import BrowserMultiPartParser, JSONParser
 
 from . import schema, serializers, tokens
 from .authentication import BearerAuthentication, caller, current_session
-from .limits import SignUpThrottle
+from .export import Export
+from .limits import ExportThrottle, SignUpThrottle
 from .models import USER_AGENT_MAX, Origin, Session, SessionQuerySet, User
 from .pagination import SessionPagination
 from .passwords import find_user, tell_login, tell_refusal
@@ -89,6 +90,17 @@ class AccountViewSet(mixins.RetrieveModelMixin, mixins.UpdateModelMixin, Generic
         user.set_password(serializer.validated_data["new_password"])
         user.save(update_fields=["password"])
         return Response(status=HTTP_204_NO_CONTENT)
+
+
+class ExportViewSet(ViewSet):
+    """Take along all that is held about oneself."""
+
+    throttle_classes = [ExportThrottle]
+
+    @schema.export
+    def retrieve(self, request: Request) -> Export:
+        """Answer with the document, to a browser too."""
+        return Export(caller(request))
 
 
 class LoginViewSet(GenericViewSet[User]):
