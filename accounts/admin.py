@@ -10,10 +10,12 @@ from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact, StartsWith
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 
 from socialapi.admin import EVERYWHERE, ModerationAdmin
 
-from .models import User, neutral_username
+from .models import Session, SessionQuerySet, User, neutral_username
 
 
 def ids_in(text: str) -> list[int]:
@@ -64,16 +66,24 @@ class UserAdmin(ModerationAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  # 
     sortable_by = ()
     search_fields = ("email", "username")
     search_help_text = "An id, or how an email or a username begins."
-    readonly_fields = ("is_active", "created_at", "last_login")
+    readonly_fields = ("is_active", "created_at", "last_login", "logins")
     fieldsets = (
         (None, {"fields": ("email", "username", "is_active", "created_at", "last_login")}),
-        ("Access", {"fields": ("password", "is_staff", "is_superuser")}),
+        ("Access", {"fields": ("password", "is_staff", "is_superuser", "logins")}),
         ("Permissions", {"fields": ("groups", "user_permissions")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "username", "password1", "password2")}),)
     add_form = UserAddForm
     change_password_form = PasswordForm
     actions = ("suspend", "restore")
+
+    @admin.display
+    def logins(self, obj: User) -> str:
+        """Lead to the list of the user's sessions."""
+        path = reverse("admin:accounts_session_changelist")
+        return format_html(
+            '<a href="{}?user__id__exact={}">Where from, and when</a>', path, obj.pk
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Superusers only."""
@@ -135,3 +145,58 @@ class UserAdmin(ModerationAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  # 
     def restore(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         """Let suspended users log in again."""
         return self.moderate(request, queryset.filter(is_active=False), "Restore", User.restore)
+
+
+@admin.register(Session)
+class SessionAdmin(ModerationAdmin):
+    """Superusers look at logins and end them. Where users are is no business of moderators."""
+
+    list_display = (
+        "user",
+        "created_at",
+        "last_used_at",
+        "user_agent",
+        "network",
+        "expires_at",
+        "revoked_at",
+    )
+    list_select_related = ("user",)
+    sortable_by = ()
+    search_fields = ("user",)
+    search_help_text = "The id, the email or the username of a user."
+    fields = list_display
+    readonly_fields = list_display
+    actions = ("end",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Logins are made by logging in."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        """Nor are they changed here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        """They are forgotten when they have expired."""
+        return False
+
+    def has_moderate_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        """Superusers, and whoever they let."""
+        return request.user.has_perm("accounts.change_session")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
+    ) -> tuple[QuerySet[Session], bool]:
+        """Find those of one user."""
+        text = search_term.strip()
+        return (queryset.filter(user__in=users_named(text)) if text else queryset), False
+
+    @admin.action(
+        permissions=["moderate"],
+        description="End",
+        description_plural="End selected sessions",
+        location=EVERYWHERE,
+    )
+    def end(self, request: HttpRequest, queryset: SessionQuerySet) -> HttpResponse | None:
+        """Refuse the tokens of sessions from now on."""
+        return self.moderate(request, queryset.filter(revoked_at=None), "End", Session.end)

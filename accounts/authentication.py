@@ -75,3 +75,8 @@ class BearerAuthentication(BaseAuthentication):
 def caller(request: Request) -> User:
     """Return the user of a request that a permission has let through."""
     return cast(User, request.user)
+
+
+def current_session(request: Request) -> int | None:
+    """Return the id of the session that a request's token belongs to; a browser has no token."""
+    return request.auth.session_id if isinstance(request.auth, AccessToken) else None

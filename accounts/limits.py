@@ -82,6 +82,9 @@ PASSWORD_FAILURES = Limit("password", 10, timedelta(minutes=15))
 # For each network: sign-up tells which emails are taken.
 SIGN_UPS = Limit("sign-up", 300, timedelta(hours=1))
 
+# For each account and network: an export may be large.
+EXPORTS = Limit("export", 10, timedelta(hours=1))
+
 
 class SignUpThrottle(BaseThrottle):
     """SIGN_UPS as a throttle of DRF's."""
@@ -89,4 +92,13 @@ class SignUpThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Count the request; raise Throttled beyond the limit."""
         SIGN_UPS.hit(client_network(request))
+        return True
+
+
+class ExportThrottle(BaseThrottle):
+    """EXPORTS as a throttle of DRF's."""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        """Count the request; raise Throttled beyond the limit."""
+        EXPORTS.hit(str(request.user.pk), client_network(request))
         return True

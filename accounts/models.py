@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from uuid import uuid4
 
 from django.conf import settings
@@ -22,6 +22,10 @@ USERNAME_PATTERN = rf"^[A-Za-z0-9_.-]{{{USERNAME_MIN},{USERNAME_MAX}}}$"
 USERNAME_RULE = (
     f"{USERNAME_MIN} to {USERNAME_MAX} of the letters a to z, digits, '_', '-' and '.'."
 )
+
+
+# So much of what a client calls itself is kept, and the longest network there is.
+USER_AGENT_MAX, NETWORK_MAX = 300, 43
 
 
 def neutral_username() -> str:
@@ -135,8 +139,8 @@ START_SESSION = Statement(
         ), expired AS (
             DELETE FROM accounts_session WHERE user_id = %s AND expires_at < now()
         )
-        INSERT INTO accounts_session (user_id, refresh_id, expires_at)
-        SELECT id, %s, %s FROM unchanged RETURNING id
+        INSERT INTO accounts_session (user_id, refresh_id, expires_at, user_agent, network)
+        SELECT id, %s, %s, %s, %s FROM unchanged RETURNING id
         """,
         (
             identifier("user"),
@@ -144,9 +148,21 @@ START_SESSION = Statement(
             identifier("user"),
             Parameter("refresh_id", models.UUIDField()),
             Parameter("expires_at", models.DateTimeField()),
+            Parameter("user_agent", models.TextField()),
+            Parameter("network", models.TextField()),
         ),
     )
 )
+
+
+class Origin(NamedTuple):
+    """Where a login or a refresh came from, as far as its user needs it to know it again."""
+
+    user_agent: str = ""
+    network: str = ""
+
+
+NOWHERE = Origin()
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -160,14 +176,15 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Refuse the tokens of these sessions from now on."""
         self.filter(revoked_at=None).update(revoked_at=Now())
 
-    def start(self, user: User) -> Session:
+    def start(self, user: User, origin: Origin = NOWHERE) -> Session:
         """Insert a session for a login, and forget those of the user that have expired.
 
         One query. Raises User.DoesNotExist if the user was suspended or deleted, or the password
         changed, since it was read: what ended the other sessions then could not end this one.
         """
-        session = Session(user=user, expires_at=timezone.now() + settings.SESSION_LIFETIME)
-        values = {"refresh_id": session.refresh_id, "expires_at": session.expires_at}
+        expires_at = timezone.now() + settings.SESSION_LIFETIME
+        session = Session(user=user, expires_at=expires_at, **origin._asdict())
+        values = {"refresh_id": session.refresh_id, "expires_at": expires_at} | origin._asdict()
         for (session.pk,) in START_SESSION.rows(user=user.pk, password=user.password, **values):
             return session
         raise User.DoesNotExist
@@ -184,17 +201,34 @@ class Session(models.Model):
     last_used_at = models.DateTimeField(db_default=Now(), help_text="The last login or refresh.")
     expires_at = models.DateTimeField(help_text="The end, however often it is refreshed.")
     revoked_at = models.DateTimeField(null=True, blank=True, help_text="Set when it was ended.")
+    user_agent = models.CharField(
+        max_length=USER_AGENT_MAX,
+        blank=True,
+        db_default="",
+        help_text="What the client called itself at the last login or refresh.",
+    )
+    network = models.CharField(
+        max_length=NETWORK_MAX,
+        blank=True,
+        db_default="",
+        help_text="Where that came from: a /24 of IPv4, or a /48 of IPv6.",
+    )
 
     objects = SessionQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"session {self.pk}"
 
-    def rotate(self) -> None:
+    def end(self) -> None:
+        """Refuse its tokens from now on."""
+        Session.objects.filter(pk=self.pk).end()
+
+    def rotate(self, origin: Origin) -> None:
         """Exchange the refresh token's id, so that the present one is good no more."""
         self.refresh_id = uuid4()
         self.last_used_at = Now()
-        self.save(update_fields=["refresh_id", "last_used_at"])
+        self.user_agent, self.network = origin
+        self.save(update_fields=["refresh_id", "last_used_at", *Origin._fields])
 
 
 class RateLimitQuerySet(models.QuerySet["RateLimit"]):

@@ -16,6 +16,8 @@ from drf_spectacular.utils import (
 )
 
 from . import serializers
+from .export import ExportSerializer
+from .pagination import SessionListSerializer
 
 PROFILE = {"id": 7, "username": "ada", "created_at": "2026-01-31T09:30:00.000000Z"}
 ACCOUNT = {"id": 7, "email": "ada@example.com"} | PROFILE
@@ -24,6 +26,15 @@ TOKENS = {
     "refresh_token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.cGFydCBmb3Vy",
     "token_type": "bearer",
     "expires_in": 900,
+}
+
+SESSION = {
+    "id": 31,
+    "created_at": "2026-01-31T09:30:00.000000Z",
+    "last_used_at": "2026-01-31T10:00:00.000000Z",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:147.0) Gecko/20100101 Firefox/147.0",
+    "network": "192.0.2.0/24",
+    "current": True,
 }
 
 
@@ -108,13 +119,13 @@ def answered(value: dict[str, Any]) -> OpenApiExample:
     return OpenApiExample("Answer", value, response_only=True)
 
 
-# Tokens are never to be kept by a cache in between (RFC 6749, section 5.1).
+# Tokens are never to be kept by a cache in between (RFC 6749, section 5.1), nor is all one has.
 NOT_STORED = OpenApiParameter(
     "Cache-Control",
     {"type": "string", "const": "no-store"},
     OpenApiParameter.HEADER,
     required=True,
-    description="Tokens are not to be stored.",
+    description="This is not to be stored by caches.",
     response=[200],
 )
 
@@ -233,4 +244,86 @@ log_out = extend_schema(
     ),
     responses={204: None, 401: None},
     examples=[sent({"refresh_token": TOKENS["refresh_token"]})],
+)
+
+sessions = extend_schema_view(
+    list=extend_schema(
+        operation_id="list_sessions",
+        tags=["sessions"],
+        summary="List your logins",
+        description=(
+            "Pages of your logins, the latest first, as long as their tokens are good. "
+            "`last_used_at`, `user_agent` and `network` are those of the last login or refresh; "
+            "of an address, its /24 (IPv4) or /48 (IPv6) is kept. The sessions by which browsers "
+            "see these pages are none of them."
+        ),
+        parameters=[SessionListSerializer],
+        examples=[answered({"results": [SESSION], "next": None, "previous": None})],
+    ),
+    destroy=extend_schema(
+        operation_id="end_session",
+        tags=["sessions"],
+        summary="End a login",
+        description="Refuses the tokens of one of your logins from now on.",
+    ),
+)
+
+end_other_sessions = extend_schema(
+    operation_id="end_other_sessions",
+    tags=["sessions"],
+    summary="End all other logins",
+    description="Refuses the tokens of all your logins from now on, but for the one that asks.",
+)
+
+EXPORT = {
+    "exported_at": "2026-01-31T10:30:00.000000Z",
+    "account": ACCOUNT
+    | {
+        "last_login": None,
+        "is_active": True,
+        "is_staff": False,
+        "is_superuser": False,
+        "groups": [],
+        "permissions": [],
+    },
+    "sessions": [
+        {name: value for name, value in SESSION.items() if name != "current"}
+        | {"expires_at": "2026-05-01T09:30:00.000000Z", "revoked_at": None}
+    ],
+    "posts": [
+        {
+            "id": 42,
+            "title": "On engines",
+            "content": "They weave algebra.",
+            "published": True,
+            "created_at": "2026-01-31T10:00:00.000000Z",
+            "updated_at": "2026-01-31T10:00:00.000000Z",
+            "owner_id": 7,
+            "votes": 1,
+        }
+    ],
+    "votes": [{"post_id": 42, "created_at": "2026-01-31T10:15:00.000000Z"}],
+}
+DISPOSITION = OpenApiParameter(
+    "Content-Disposition",
+    {"type": "string"},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Lets a browser save it as a file.",
+    response=[200],
+)
+
+export = extend_schema(
+    operation_id="export_account",
+    tags=["accounts"],
+    summary="Take your data along",
+    description=(
+        "All that is held about you, as it is at one moment: your account, logins, posts, drafts "
+        "and votes. Only what would let somebody in is left out: the hash of your password, and "
+        "what tells your good refresh tokens from others. 503 while a worker makes another "
+        "one; 10 in an hour at most, from a network."
+    ),
+    parameters=[NOT_STORED, DISPOSITION],
+    responses={200: ExportSerializer},
+    examples=[answered(EXPORT)],
 )

@@ -11,7 +11,7 @@ from socialapi.database import violated_constraint
 from socialapi.fields import EmailField, StringField
 from socialapi.network import client_network
 
-from .models import USERNAME_MAX, USERNAME_MIN, USERNAME_PATTERN, USERNAME_RULE, User
+from .models import USERNAME_MAX, USERNAME_MIN, USERNAME_PATTERN, USERNAME_RULE, Session, User
 from .passwords import confirm_password, validate_new_password
 from .validators import MAX_PASSWORD_LENGTH
 
@@ -172,6 +172,55 @@ class RefreshSerializer(serializers.Serializer[Any]):
     """A refresh token."""
 
     refresh_token = StringField(help_text="From the last login or refresh.")
+
+
+class SessionSerializer(serializers.ModelSerializer[Session]):
+    """A login."""
+
+    current = serializers.BooleanField(help_text="Whether it is the one that asks.")
+
+    class Meta:
+        model = Session
+        fields = ("id", "created_at", "last_used_at", "user_agent", "network", "current")
+        read_only_fields = fields
+
+
+class ExportedAccountSerializer(serializers.ModelSerializer[User]):
+    """All that is held about a user in their own row, but for the hash of the password."""
+
+    groups = serializers.ListField(child=serializers.CharField(), source="group_names")
+    permissions = serializers.ListField(child=serializers.CharField(), source="permission_names")
+
+    class Meta:
+        model = User
+        fields = (
+            "id",
+            "email",
+            "username",
+            "created_at",
+            "last_login",
+            "is_active",
+            "is_staff",
+            "is_superuser",
+            "groups",
+            "permissions",
+        )
+
+
+class ExportedSessionSerializer(serializers.ModelSerializer[Session]):
+    """All that is held about a login, but for the id of its refresh token."""
+
+    class Meta:
+        model = Session
+        fields = (
+            "id",
+            "created_at",
+            "last_used_at",
+            "expires_at",
+            "revoked_at",
+            "user_agent",
+            "network",
+        )
 
 
 class TokenPairSerializer(serializers.Serializer[Any]):

@@ -4,19 +4,60 @@ import logging
 from typing import Any, Self
 from uuid import UUID
 
+import jwt
 from django.conf import settings
 from django.db import transaction
+from django.utils.crypto import salted_hmac
 from rest_framework_simplejwt import exceptions, tokens
+from rest_framework_simplejwt.backends import TokenBackend
 
 from socialapi.logs import event
 
-from .models import Session, User
+from .models import NOWHERE, Origin, Session, User
 
 log = logging.getLogger(__name__)
+
+# What a token's header may have. A key, or where to find one, is not for a token to say.
+HEADER = {"alg", "typ", "kid"}
+
+
+def key_id(key: str) -> str:
+    """Name a key without telling it."""
+    return salted_hmac("accounts.tokens", "kid", secret=key, algorithm="sha256").hexdigest()[:16]
+
+
+class KeyRing(TokenBackend):
+    """Signs with the first of its keys, and verifies with the one of them that a token names."""
+
+    def __init__(self, *keys: str) -> None:
+        options = settings.SIMPLE_JWT
+        super().__init__(
+            options["ALGORITHM"],
+            keys[0],
+            audience=options["AUDIENCE"],
+            issuer=options["ISSUER"],
+        )
+        self.keys = {key_id(key): self._prepare_key(key) for key in keys}
+        self.headers = {"kid": key_id(keys[0])}
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        """Sign a token."""
+        claims = payload | {"iss": self.issuer, "aud": self.audience}
+        return jwt.encode(claims, self.prepared_signing_key, self.algorithm, self.headers)
+
+    def get_verifying_key(self, token: Any) -> Any:
+        """Return the key that a token names, or the first; raises TokenBackendError."""
+        header = jwt.get_unverified_header(token)
+        key = self.keys.get(header.get("kid", self.headers["kid"]))
+        if key is None or not header.keys() <= HEADER:
+            raise exceptions.TokenBackendError("Token names no key of ours")
+        return key
 
 
 class SessionToken(tokens.Token):
     """A JWT that belongs to a session: `sub` is the user's id as text, `sid` the session's."""
+
+    _token_backend = KeyRing(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
     @classmethod
     def of(cls, session: Session) -> Self:
@@ -33,6 +74,9 @@ class SessionToken(tokens.Token):
         super().verify()
         if not (isinstance(self.get("sid"), int) and str(self.get("sub")).isdecimal()):
             raise exceptions.TokenError("Token has no session or no user")
+        # Their values have been checked, if they are there.
+        if not ("iat" in self and "nbf" in self):
+            raise exceptions.TokenError("Token has no beginning")
 
     @property
     def session_id(self) -> int:
@@ -90,12 +134,12 @@ def token_pair(session: Session) -> dict[str, Any]:
     }
 
 
-def log_in(user: User) -> dict[str, Any]:
+def log_in(user: User, origin: Origin = NOWHERE) -> dict[str, Any]:
     """Start a session and return its tokens."""
-    return token_pair(Session.objects.start(user))
+    return token_pair(Session.objects.start(user, origin))
 
 
-def refresh(text: str) -> dict[str, Any] | None:
+def refresh(text: str, origin: Origin) -> dict[str, Any] | None:
     """Exchange a refresh token for new tokens, or return None if it is good no more.
 
     The session's row is locked, so that of parallel uses one succeeds. Any use after that means
@@ -113,11 +157,11 @@ def refresh(text: str) -> dict[str, Any] | None:
         if session is None:
             return None
         if session.refresh_id != UUID(token["jti"]):
-            Session.objects.filter(pk=session.pk).end()
+            session.end()
             fields = event("token.replayed", account_id=session.user_id, session_id=session.pk)
             log.warning("A refresh token was used again, which ended its session.", extra=fields)
             return None
-        session.rotate()
+        session.rotate(origin)
         return token_pair(session)
 
 

@@ -1,7 +1,7 @@
 """The account endpoints."""
 
 from contextlib import suppress
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from rest_framework import mixins
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
@@ -12,21 +12,29 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.status import HTTP_204_NO_CONTENT
 from rest_framework.throttling import BaseThrottle
-from rest_framework.viewsets import GenericViewSet
+from rest_framework.viewsets import GenericViewSet, ViewSet
 from rest_framework_simplejwt.exceptions import TokenError
 
 from socialapi.exceptions import InvalidToken
-from socialapi.network import client_network
+from socialapi.network import client_network, client_region
 from socialapi.parsing import BrowserMultiPartParser, JSONParser
 
 from . import schema, serializers, tokens
-from .authentication import BearerAuthentication, caller
-from .limits import SignUpThrottle
-from .models import User
+from .authentication import BearerAuthentication, caller, current_session
+from .export import Export
+from .limits import ExportThrottle, SignUpThrottle
+from .models import USER_AGENT_MAX, Origin, Session, SessionQuerySet, User
+from .pagination import SessionPagination
 from .passwords import find_user, tell_login, tell_refusal
 
 WRONG = "The email or the password is wrong."
 NO_STORE = {"Cache-Control": "no-store"}
+
+
+def origin(request: Request) -> Origin:
+    """Return what is kept of where a login or a refresh comes from."""
+    text = filter(str.isprintable, request.headers.get("User-Agent", ""))
+    return Origin("".join(text)[:USER_AGENT_MAX], client_region(request))
 
 
 @schema.users
@@ -84,6 +92,17 @@ class AccountViewSet(mixins.RetrieveModelMixin, mixins.UpdateModelMixin, Generic
         return Response(status=HTTP_204_NO_CONTENT)
 
 
+class ExportViewSet(ViewSet):
+    """Take along all that is held about oneself."""
+
+    throttle_classes = [ExportThrottle]
+
+    @schema.export
+    def retrieve(self, request: Request) -> Export:
+        """Answer with the document, to a browser too."""
+        return Export(caller(request))
+
+
 class LoginViewSet(GenericViewSet[User]):
     """Email and password for tokens."""
 
@@ -102,7 +121,7 @@ class LoginViewSet(GenericViewSet[User]):
         for _ in range(2):
             user = self.find_user(**serializer.validated_data)
             with suppress(User.DoesNotExist):
-                pair = tokens.log_in(user)
+                pair = tokens.log_in(user, origin(request))
                 tell_login(user)
                 return Response(pair, headers=NO_STORE)
         raise AuthenticationFailed(WRONG)
@@ -119,7 +138,7 @@ class LoginViewSet(GenericViewSet[User]):
         return user
 
 
-class SessionViewSet(GenericViewSet[User]):
+class TokenViewSet(GenericViewSet[User]):
     """Renew a session or end it. The refresh token is the credential, so no other is looked at."""
 
     serializer_class = serializers.RefreshSerializer
@@ -136,7 +155,7 @@ class SessionViewSet(GenericViewSet[User]):
     def refresh(self, request: Request) -> Response:
         """Exchange a refresh token for new tokens."""
         try:
-            pair = tokens.refresh(self.refresh_token(request))
+            pair = tokens.refresh(self.refresh_token(request), origin(request))
         except TokenError:
             raise InvalidToken from None
         if pair is None:
@@ -150,4 +169,37 @@ class SessionViewSet(GenericViewSet[User]):
             tokens.log_out(self.refresh_token(request))
         except TokenError:
             raise InvalidToken from None
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+@schema.sessions
+class SessionViewSet(mixins.DestroyModelMixin, GenericViewSet[Session]):
+    """Look at one's own logins, and end them."""
+
+    serializer_class = serializers.SessionSerializer
+    pagination_class = SessionPagination
+
+    def get_queryset(self) -> SessionQuerySet:
+        """What is the caller's, and not over."""
+        return caller(self.request).sessions.open()
+
+    def list(self, request: Request) -> Response:
+        """Answer with a page."""
+        page = cast(SessionPagination, self.paginator)
+        rows = page.read_page(request, user=caller(request).pk)
+        current = current_session(request)
+        found = [
+            dict(zip(page.columns, row, strict=True)) | {"current": row[0] == current}
+            for row in rows
+        ]
+        return Response(page.wrap(self.get_serializer(found, many=True).data))
+
+    def perform_destroy(self, instance: Session) -> None:
+        """Refuse its tokens from now on."""
+        instance.end()
+
+    @schema.end_other_sessions
+    def destroy_others(self, request: Request) -> Response:
+        """End all but the one that asks."""
+        self.get_queryset().exclude(pk=current_session(request) or 0).end()
         return Response(status=HTTP_204_NO_CONTENT)

@@ -63,3 +63,12 @@ class PublishedPostSerializer(PostSerializer):
 
     class Meta(PostSerializer.Meta):
         fields = tuple(name for name in PostSerializer.Meta.fields if name != "voted")
+
+
+class ExportedPostSerializer(PostSerializer):
+    """A user's own post, in what is held about them."""
+
+    class Meta(PostSerializer.Meta):
+        fields = tuple(
+            name for name in PostSerializer.Meta.fields if name not in {"owner", "voted"}
+        )

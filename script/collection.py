@@ -29,6 +29,7 @@ VARIABLES = {
     "access_token": "",
     "refresh_token": "",
     "user_id": "",
+    "session_id": "",
     "post_id": "",
     # `true` lets the stream of events be opened, which does not end by itself.
     "watch": "false",
@@ -46,7 +47,7 @@ MEMBERS = {
 # OAuth2's form calls the email so.
 FORM_MEMBERS = MEMBERS | {"username": "{{email}}"}
 # What a path's id is one of.
-IDS = {"users": "{{user_id}}", "posts": "{{post_id}}"}
+IDS = {"users": "{{user_id}}", "sessions": "{{session_id}}", "posts": "{{post_id}}"}
 
 GUID = 'pm.variables.replaceIn("{{$guid}}")'
 NEW_EMAIL = f'pm.environment.set("email", {GUID} + "@example.com");'
@@ -58,6 +59,7 @@ KEEP_USER = 'pm.environment.set("user_id", answer.id);'
 KEEP_TOKENS = """\
 pm.environment.set("access_token", answer.access_token);
 pm.environment.set("refresh_token", answer.refresh_token);"""
+KEEP_SESSION = 'pm.environment.set("session_id", answer.results[0].id);'
 KEEP_POST = 'pm.environment.set("post_id", answer.id);'
 UNLESS_WATCHING = 'if (pm.environment.get("watch") !== "true") pm.execution.skipRequest();'
 
@@ -112,6 +114,16 @@ STORY: dict[str, list[Step]] = {
         ),
         Step("log_in", "Log in again, as an OAuth2 client", "Form", after=KEEP_TOKENS),
     ],
+    "Sessions": [
+        Step("log_in", "Log in elsewhere"),
+        Step(
+            "list_sessions",
+            after=KEEP_SESSION,
+            expects=("answer.results[1].current", "knows which is this one"),
+        ),
+        Step("end_session"),
+        Step("end_other_sessions"),
+    ],
     "Posts": [
         Step("create_post", after=KEEP_POST),
         Step("create_post", "Write a post without a title", body={"title": " "}, status=400),
@@ -138,6 +150,7 @@ STORY: dict[str, list[Step]] = {
         Step("remove_vote"),
     ],
     "The way out": [
+        Step("export_account", expects=("answer.posts.length === 1", "holds the post")),
         Step("delete_post"),
         Step("get_post", "Look for the deleted post", status=404),
         Step("log_out"),

@@ -70,6 +70,11 @@ class Environment(BaseSettings):
         description="Signs tokens and sessions; at least 32 random bytes.",
         examples=['the output of: python3 -c "import secrets; print(secrets.token_urlsafe(50))"'],
     )
+    SECRET_KEY_FALLBACKS: CommaSeparated = Field(
+        [],
+        description="Former keys, whose tokens and sessions stay good, separated by commas.",
+        examples=["the SECRET_KEY before this one"],
+    )
     DEBUG: bool = Field(
         False,
         description="Development mode: code reloads, cookies travel over plain HTTP.",
@@ -165,7 +170,11 @@ class Environment(BaseSettings):
     )
 
     @field_validator(
-        "ALLOWED_HOSTS", "CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS", mode="before"
+        "ALLOWED_HOSTS",
+        "CORS_ALLOWED_ORIGINS",
+        "CSRF_TRUSTED_ORIGINS",
+        "SECRET_KEY_FALLBACKS",
+        mode="before",
     )
     @classmethod
     def split_commas(cls, value: str | list[str]) -> list[str]:
@@ -234,6 +243,12 @@ class Environment(BaseSettings):
         if len(set(key)) < 5 or EXAMPLE_SECRETS.search(key):
             raise ValueError("must be random, not an example")
         return key
+
+    @field_validator("SECRET_KEY_FALLBACKS")
+    @classmethod
+    def former_keys_are_strong(cls, keys: list[str], info: ValidationInfo) -> list[str]:
+        """Refuse a former key that could not be the present one."""
+        return [cls.key_is_strong(key, info) for key in keys]
 
 
 def is_installed(package: str) -> bool:

@@ -1,6 +1,6 @@
 """Where a request comes from."""
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -26,17 +26,33 @@ def client_address(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
+def parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return an address, that of IPv4 where IPv6 only wraps it, or None for what is none."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
 def client_network(request: HttpRequest) -> str:
     """Return the network that limits count by: one IPv4 address, or a /64 of IPv6.
 
     A household or a host gets a whole /64, so an address more costs it nothing (RFC 6177).
     """
     text = client_address(request)
-    try:
-        address = ip_address(text)
-    except ValueError:
+    address = parse_address(text)
+    if address is None:
         return text
-    if address.version == 6:
-        mapped = address.ipv4_mapped
-        return str(mapped or ip_network((address, 64), strict=False))
-    return str(address)
+    return str(ip_network((address, 64), strict=False) if address.version == 6 else address)
+
+
+def client_region(request: HttpRequest) -> str:
+    """Return the network that is kept of an address: a /24 of IPv4, a /48 of IPv6, or nothing.
+
+    A site gets a /48 at most (RFC 6177), so that neither tells a household from its neighbours.
+    """
+    address = parse_address(client_address(request))
+    if address is None:
+        return ""
+    return str(ip_network((address, 48 if address.version == 6 else 24), strict=False))

@@ -12,6 +12,7 @@ ROUTES = {
     "sign_up": "user-list",
     "login": "login",
     "account": "account",
+    "sessions": "session-list",
     "posts": "post-list",
     "vote": "vote",
     "docs": "docs",

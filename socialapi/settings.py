@@ -11,6 +11,7 @@ from .environment import BASE_DIR, environment
 from .logs import configuration
 
 SECRET_KEY = environment.SECRET_KEY
+SECRET_KEY_FALLBACKS = environment.SECRET_KEY_FALLBACKS
 DEBUG = environment.DEBUG
 ALLOWED_HOSTS = environment.ALLOWED_HOSTS
 ROOT_URLCONF = "socialapi.urls"

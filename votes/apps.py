@@ -10,9 +10,14 @@ class VotesConfig(AppConfig):
     name = "votes"
 
     def ready(self) -> None:
-        """Let each server process know the last recount, if anyone asks for metrics."""
+        """Tell what votes a user has; let servers know the last recount, if anyone asks for it."""
+        # Models can be imported from now on.
+        from accounts.export import Member, members  # noqa: PLC0415
+
+        from .serializers import ExportedVoteSerializer  # noqa: PLC0415
+
+        members["votes"] = Member(ExportedVoteSerializer, lambda user: user.votes.all())
         if settings.METRICS_TOKEN:
-            # Models can be imported from now on.
             from socialapi.handler import background  # noqa: PLC0415
 
             from .recounts import follow  # noqa: PLC0415

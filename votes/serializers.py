@@ -6,6 +6,8 @@ from rest_framework import serializers
 
 from socialapi.fields import IntegerField
 
+from .models import Vote
+
 
 class VoteSerializer(serializers.Serializer[Any]):
     """A vote to add or to remove."""
@@ -18,3 +20,11 @@ class MessageSerializer(serializers.Serializer[Any]):
     """What was done."""
 
     message = serializers.CharField()
+
+
+class ExportedVoteSerializer(serializers.ModelSerializer[Vote]):
+    """A user's own vote, in what is held about them."""
+
+    class Meta:
+        model = Vote
+        fields = ("post_id", "created_at")

@@ -52,7 +52,7 @@ class TestChange:
         assert author.email == "new@example.com"
 
     @pytest.mark.parametrize("password", [None, "wrong-horse-42"])
-    def test_keeps_the_email_without_the_password(
+    def test_p13_keeps_the_email_without_the_password(
         self, as_author: APIClient, author: User, password: str | None
     ) -> None:
         body = {"email": "new@example.com"} | ({"current_password": password} if password else {})

@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from accounts.limits import PASSWORD_FAILURES
-from accounts.models import User
+from accounts.models import Origin, Session, User
 from accounts.tests.factories import PASSWORD, UserFactory
 from socialapi.admin import BoundedPaginator
 from socialapi.tests.moderation import history_of, messages_of, run_action
@@ -345,3 +345,61 @@ class TestList:
 
         assert response.context["cl"].result_count == 2
         assert "The pages end here." in response.text
+
+
+class TestSessions:
+    """For superusers."""
+
+    PATH = "/admin/accounts/session/"
+
+    @pytest.fixture
+    def session(self, reader: User) -> Session:
+        """A login of the reader's."""
+        return Session.objects.start(reader, Origin("Firefox <147>", "192.0.2.0/24"))
+
+    def test_are_listed_and_found_by_their_user(
+        self, as_superuser: Client, session: Session, as_author: APIClient
+    ) -> None:
+        for query in ("q=READER", f"q={session.user_id}", f"user__id__exact={session.user_id}"):
+            page = as_superuser.get(f"{self.PATH}?{query}")
+
+            assert list(page.context["cl"].result_list) == [session]
+            assert "Firefox &lt;147&gt;" in page.text
+        assert as_superuser.get(self.PATH).context["cl"].result_count == 2
+        assert f"{self.PATH}?user__id__exact={session.user_id}" in (
+            as_superuser.get(page_of(session.user)).text
+        )
+
+    def test_are_ended(
+        self, as_superuser: Client, superuser: User, reader: User, as_reader: APIClient
+    ) -> None:
+        session = reader.sessions.get()
+
+        run_action(as_superuser, self.PATH, "end", session)
+
+        assert as_reader.get("/users/me").status_code == 401
+        assert history_of(session) == [(superuser.pk, "End.")]
+
+    def test_are_not_changed(self, as_superuser: Client, session: Session) -> None:
+        page = f"{self.PATH}{session.pk}/change/"
+
+        assert "192.0.2.0/24" in as_superuser.get(page).text
+        assert as_superuser.post(page, {"network": "elsewhere"}).status_code == 403
+        assert as_superuser.get(f"{self.PATH}add/").status_code == 403
+
+    def test_are_hidden_from_moderators(self, as_moderator: Client, session: Session) -> None:
+        assert as_moderator.get(self.PATH).status_code == 403
+        assert "session" not in as_moderator.get(page_of(session.user)).text
+
+    def test_cost_the_same_however_many(
+        self,
+        as_superuser: Client,
+        session: Session,
+        django_assert_num_queries: DjangoAssertNumQueries,
+    ) -> None:
+        for user in UserFactory.create_batch(5):
+            Session.objects.start(user)
+
+        # The browser's session, its user; the count; the page with its users.
+        with django_assert_num_queries(4):
+            as_superuser.get(self.PATH)

@@ -29,7 +29,7 @@ def ask(client: APIClient, authorization: str) -> Any:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
-def test_are_taken_whatever_the_schemes_case(
+def test_p08_are_taken_whatever_the_schemes_case(
     anonymous: APIClient, token: str, scheme: str
 ) -> None:
     assert ask(anonymous, f"{scheme} {token}").status_code == 200
@@ -47,7 +47,7 @@ def test_are_taken_whatever_the_schemes_case(
     ],
     ids=["empty", "nonsense", "two", "bad signature", "no signature", "not ASCII"],
 )
-def test_are_refused_when_spoilt(
+def test_p08_are_refused_with_rfc_6750s_error_when_spoilt(
     anonymous: APIClient, token: str, spoil: Callable[[str], str]
 ) -> None:
     response = ask(anonymous, f"Bearer {spoil(token)}")
@@ -74,7 +74,7 @@ def test_are_refused_when_spoilt(
     ],
     ids=str,
 )
-def test_are_refused_when_a_claim_is_wrong(
+def test_p03_are_refused_when_a_claim_is_wrong(
     anonymous: APIClient, token: str, change: dict[str, Any]
 ) -> None:
     claims = jwt.decode(token, options={"verify_signature": False})
@@ -85,8 +85,12 @@ def test_are_refused_when_a_claim_is_wrong(
     assert ask(anonymous, f"Bearer {forged}").status_code == 401
 
 
-@pytest.mark.parametrize("claim", ["exp", "iss", "aud", "jti", "sub", "sid", "token_type"])
-def test_are_refused_when_a_claim_is_missing(anonymous: APIClient, token: str, claim: str) -> None:
+@pytest.mark.parametrize(
+    "claim", ["exp", "iat", "nbf", "iss", "aud", "jti", "sub", "sid", "token_type"]
+)
+def test_p03_are_refused_when_a_claim_is_missing(
+    anonymous: APIClient, token: str, claim: str
+) -> None:
     claims = jwt.decode(token, options={"verify_signature": False})
     del claims[claim]
 
@@ -95,12 +99,50 @@ def test_are_refused_when_a_claim_is_missing(anonymous: APIClient, token: str, c
     assert ask(anonymous, f"Bearer {forged}").status_code == 401
 
 
-def test_die_with_their_time(anonymous: APIClient, token: str) -> None:
+def test_p04_die_after_15_minutes(anonymous: APIClient, token: str) -> None:
     with time_machine.travel(timezone.now() + timedelta(minutes=15, seconds=1), tick=False):
         assert ask(anonymous, f"Bearer {token}").status_code == 401
 
 
-def test_die_when_the_user_is_suspended_and_stay_dead_when_restored(
+ENDS: dict[str, Callable[[APIClient, dict[str, str]], Any]] = {
+    "a logout": lambda client, pair: client.post(
+        "/logout", {"refresh_token": pair["refresh_token"]}, format="json"
+    ),
+    "the end of the session": lambda client, _: client.delete(
+        f"/sessions/{client.get('/sessions').json()['results'][0]['id']}"
+    ),
+    "the end of other sessions": lambda client, _: client.delete("/sessions"),
+    "a new password": lambda client, _: client.post(
+        "/users/me/password",
+        {"current_password": PASSWORD, "new_password": "another-horse-43"},
+        format="json",
+    ),
+    "a suspension": lambda *_: User.objects.get().suspend(),
+    "a deletion": lambda client, _: client.delete(
+        "/users/me", {"password": PASSWORD}, format="json"
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_p06_are_refused_by_the_very_next_request_after(
+    anonymous: APIClient,
+    as_author: APIClient,
+    author: User,
+    end: Callable[[APIClient, dict[str, str]], Any],
+) -> None:
+    pair = tokens.log_in(author)
+    bearer = f"Bearer {pair['access_token']}"
+    assert ask(anonymous, bearer).status_code == 200
+
+    end(as_author, pair)
+
+    assert ask(anonymous, bearer).status_code == 401
+    body = {"refresh_token": pair["refresh_token"]}
+    assert anonymous.post("/token/refresh", body, format="json").status_code == 401
+
+
+def test_p06_die_when_the_user_is_suspended_and_stay_dead_when_restored(
     anonymous: APIClient, author: User, token: str
 ) -> None:
     author.suspend()
@@ -125,8 +167,22 @@ def test_cost_one_query(
         ask(anonymous, f"Bearer {token}")
 
 
-def test_are_not_taken_from_the_url(anonymous: APIClient, token: str) -> None:
-    assert anonymous.get(f"/users/me?access_token={token}").status_code == 401
+@pytest.mark.parametrize("path", ["/users/me", "/posts", "/sessions"])
+def test_p08_are_not_taken_from_the_url(anonymous: APIClient, token: str, path: str) -> None:
+    response = anonymous.get(f"{path}?access_token={token}")
+
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/json, */*"])
+def test_p08_are_asked_for_without_an_error_where_there_is_none(
+    anonymous: APIClient, db: None, accept: str
+) -> None:
+    response = anonymous.get("/posts", HTTP_ACCEPT=accept)
+
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == "Bearer"
 
 
 def test_are_not_the_only_way_in_a_browser_has_sessions(author: User, client: Client) -> None:

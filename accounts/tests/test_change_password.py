@@ -19,7 +19,7 @@ def test_sets_the_new_password(as_author: APIClient, author: User) -> None:
     assert author.check_password("another-horse-43")
 
 
-def test_refuses_every_token_issued_before(
+def test_p06_refuses_every_token_issued_before(
     as_author: APIClient, author: User, client_for: ClientFor
 ) -> None:
     elsewhere = client_for(author)
@@ -51,7 +51,7 @@ def test_ends_sessions_when_it_is_set_in_the_shell_or_the_admin(
         ({"new_password": "password123"}, "new_password"),
     ],
 )
-def test_keeps_the_old_password_when_something_is_wrong(
+def test_p13_keeps_the_old_password_when_something_is_wrong(
     as_author: APIClient, author: User, change: dict[str, str], field: str
 ) -> None:
     response = as_author.post("/users/me/password", NEW | change, format="json")

@@ -68,6 +68,14 @@ def test_a_suspended_users_login(anonymous: APIClient, author: User, events: Eve
     assert events() == [refusal("suspended", author.pk)] * 2
 
 
+def test_p32_a_forged_forwarding_header_is_not_told(
+    anonymous: APIClient, author: User, events: Events
+) -> None:
+    anonymous.defaults["HTTP_X_FORWARDED_FOR"] = "203.0.113.7"
+    assert log_in(anonymous, "wrong").status_code == 401
+    assert events() == [refusal("password", author.pk)]
+
+
 def test_a_limit_that_is_reached(anonymous: APIClient, author: User, events: Events) -> None:
     exhaust(PASSWORD_FAILURES, author.email, NETWORK)
     exhaust(SIGN_UPS, NETWORK)
@@ -79,7 +87,7 @@ def test_a_limit_that_is_reached(anonymous: APIClient, author: User, events: Eve
     ]
 
 
-def test_a_refresh_token_that_is_used_again(
+def test_p05_a_refresh_token_that_is_used_again(
     anonymous: APIClient, author: User, events: Events
 ) -> None:
     pair = tokens.log_in(author)

@@ -44,6 +44,21 @@ FORGERIES: dict[str, Callable[[str], str]] = {
     "another algorithm": lambda token: sign(read(token), algorithm="HS384"),
     "another key": lambda token: sign(read(token), "k" * 64),
     "a key of its own": lambda token: sign(read(token), "k" * 64, headers={"kid": "/dev/null"}),
+    "a key in its head": lambda token: sign(
+        read(token), "k" * 64, headers={"jwk": {"kty": "oct", "k": "a2tr" * 16}}
+    ),
+    "a key elsewhere": lambda token: sign(
+        read(token), "k" * 64, headers={"jku": "https://example.com/keys"}
+    ),
+    "a certificate elsewhere": lambda token: sign(
+        read(token), "k" * 64, headers={"x5u": "https://example.com/key"}
+    ),
+    "our key, and one in its head": lambda token: sign(
+        read(token), headers={"jwk": {"kty": "oct", "k": "a2tr" * 16}}
+    ),
+    "our key, and one elsewhere": lambda token: sign(
+        read(token), headers={"jku": "https://example.com/keys"}
+    ),
     "another user": promote,
     "an end too soon": lambda token: token[:-1],
     "an end too late": lambda token: token + ".e30",
@@ -53,7 +68,7 @@ FORGERIES: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
 @pytest.mark.parametrize("path", ["/users/me", "/token/refresh", "/logout"])
-def test_are_refused(
+def test_p01_are_refused(
     anonymous: APIClient, pair: dict[str, Any], path: str, forge: Callable[[str], str]
 ) -> None:
     names = ("access_token", "refresh_token")
@@ -77,7 +92,7 @@ def use(client: APIClient, path: str, pair: dict[str, Any]) -> Response:
 @pytest.mark.parametrize(
     "value", [None, True, [], {}, "", "x", "\0", -1, 1.5, 2**70, 1e400], ids=str
 )
-def test_are_refused_for_an_odd_claim_though_we_signed_it(
+def test_p03_are_refused_for_an_odd_claim_though_we_signed_it(
     anonymous: APIClient, pair: dict[str, Any], claim: str, value: Any
 ) -> None:
     token = sign(read(pair["access_token"]) | {claim: value})

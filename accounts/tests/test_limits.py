@@ -1,5 +1,6 @@
 """How often passwords may be guessed and accounts be made."""
 
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from accounts.limits import SIGN_UPS, Limit
 from accounts.models import RateLimit, User
 from accounts.tests.factories import PASSWORD, UserFactory, stored_password
 from conftest import ClientFor
+from socialapi.tests.live import Dial, Server, serve
 
 WRONG = "wrong-horse-42"
 
@@ -41,7 +43,7 @@ def fail(times: int, email: str, address: str = "192.0.2.1") -> list[int]:
     return [log_in(email, WRONG, address).status_code for _ in range(times)]
 
 
-def test_ten_failures_are_let_through_and_no_more(author: User) -> None:
+def test_p12_ten_failures_are_let_through_and_no_more(author: User) -> None:
     assert fail(12, author.email) == [401] * 10 + [429] * 2
 
     response = log_in(author.email, PASSWORD)
@@ -55,13 +57,13 @@ def test_an_unknown_email_is_limited_alike() -> None:
     assert fail(11, "nobody@example.com") == [401] * 10 + [429]
 
 
-def test_the_owner_gets_in_from_another_network(author: User) -> None:
+def test_p12_the_owner_gets_in_from_another_network(author: User) -> None:
     fail(11, author.email)
 
     assert log_in(author.email, PASSWORD, "198.51.100.1").status_code == 200
 
 
-def test_ipv6_counts_by_64_bits(author: User) -> None:
+def test_p30_ipv6_counts_by_64_bits(author: User) -> None:
     fail(10, author.email, "2001:db8::1")
 
     assert log_in(author.email, PASSWORD, "2001:db8::ffff:2").status_code == 429
@@ -90,14 +92,14 @@ def test_a_success_starts_the_count_anew(author: User) -> None:
     assert fail(10, author.email) == [401] * 10
 
 
-def test_the_limit_ends_after_its_period(author: User) -> None:
+def test_p12_the_limit_ends_after_its_period(author: User) -> None:
     fail(11, author.email)
     RateLimit.objects.update(resets_at=timezone.now())
 
     assert log_in(author.email, PASSWORD).status_code == 200
 
 
-def test_a_forged_forwarding_header_changes_nothing(author: User) -> None:
+def test_p32_a_forged_forwarding_header_changes_nothing(author: User) -> None:
     fail(10, author.email)
     client = APIClient(REMOTE_ADDR="192.0.2.1", HTTP_X_FORWARDED_FOR="203.0.113.7")
 
@@ -161,7 +163,7 @@ def test_a_new_period_removes_finished_counters() -> None:
     assert list(RateLimit.objects.values_list("key", flat=True)) == ["new"]
 
 
-def test_in_parallel_exactly_ten_failures_are_answered(committed: None) -> None:
+def test_p30_in_parallel_exactly_ten_failures_are_answered(committed: None) -> None:
     email = UserFactory.create().email
 
     def guess(_: int) -> int:
@@ -172,6 +174,23 @@ def test_in_parallel_exactly_ten_failures_are_answered(committed: None) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert Counter(pool.map(guess, range(30))) == {401: 10, 429: 20}
+
+
+def test_p30_no_worker_and_no_restart_lets_one_more_through(committed: None, dial: Dial) -> None:
+    body = {"email": UserFactory.create().email, "password": WRONG}
+
+    def guess(server: Server, times: int) -> Counter[int]:
+        wires = [dial(server) for _ in range(times)]
+        for wire in wires:
+            wire.send("POST", "/login", body)
+        return Counter(wire.receive().status for wire in wires)
+
+    with serve(THROTTLE="on", WEB_CONCURRENCY="2") as server:
+        assert guess(server, 6) == {401: 6}
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for_log(r"(?s)(Booting worker.*){4}")
+        server.wait_for_log(r"(?s)(Worker shutting down.*){2}")
+        assert guess(server, 10) == {401: 4, 429: 6}
 
 
 def test_in_parallel_right_passwords_are_not_limited(committed: None) -> None:

@@ -20,7 +20,7 @@ def log_in(client: APIClient, **body: Any) -> Any:
     return client.post("/login", body, format="json")
 
 
-def test_gives_tokens_for_email_and_password(anonymous: APIClient, author: User) -> None:
+def test_p08_gives_tokens_for_email_and_password(anonymous: APIClient, author: User) -> None:
     response = log_in(anonymous, email="author@example.com", password=PASSWORD)
 
     assert response.status_code == 200
@@ -59,7 +59,8 @@ def test_signs_hs256_tokens_whose_subject_is_the_users_id(
 ) -> None:
     token = log_in(anonymous, email=author.email, password=PASSWORD).json()["access_token"]
 
-    assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT"}
+    header = jwt.get_unverified_header(token)
+    assert header == {"alg": "HS256", "typ": "JWT", "kid": ANY}
     claims = jwt.decode(token, settings.SECRET_KEY, ["HS256"], audience="socialapi")
     assert claims["sub"] == str(author.pk)
     assert claims["exp"] - claims["iat"] == 900

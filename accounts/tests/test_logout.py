@@ -29,7 +29,7 @@ def use(pair: dict[str, Any]) -> int:
     return int(client.get("/users/me").status_code)
 
 
-def test_ends_the_session_of_the_token(anonymous: APIClient, pair: dict[str, Any]) -> None:
+def test_p06_ends_the_session_of_the_token(anonymous: APIClient, pair: dict[str, Any]) -> None:
     assert use(pair) == 200
 
     response = log_out(anonymous, pair["refresh_token"])

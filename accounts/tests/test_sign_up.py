@@ -94,7 +94,7 @@ def test_ignores_fields_that_are_not_the_callers_to_set(anonymous: APIClient) ->
     ],
     ids=["7 characters", "common", "digits alone", "like the email", "129 characters"],
 )
-def test_refuses_a_bad_password(anonymous: APIClient, password: str) -> None:
+def test_p09_refuses_a_bad_password(anonymous: APIClient, password: str) -> None:
     response = sign_up(anonymous, password=password)
 
     assert response.status_code == 400
@@ -107,7 +107,7 @@ def test_refuses_a_bad_password(anonymous: APIClient, password: str) -> None:
     ["sevén+1!", "  spaced out  ", "пароль-не-простой", "🐎🔋📎" * 42 + "🐎🔋"],
     ids=["8 characters", "spaces at the ends", "Cyrillic", "128 characters of 512 bytes"],
 )
-def test_takes_a_password_of_any_unicode_exactly_as_sent(
+def test_p09_takes_a_password_of_any_unicode_exactly_as_sent(
     anonymous: APIClient, password: str
 ) -> None:
     assert sign_up(anonymous, password=password).status_code == 201
@@ -116,6 +116,16 @@ def test_takes_a_password_of_any_unicode_exactly_as_sent(
     assert user.check_password(password)
     assert not user.check_password(password.strip() + "x")
     assert password == password.strip() or not user.check_password(password.strip())
+
+
+def test_p09_cuts_no_password_off(anonymous: APIClient) -> None:
+    start = "long-horse-42" * 6
+    sign_up(anonymous, password=f"{start}x")
+
+    user = User.objects.get()
+    assert user.check_password(f"{start}x")
+    assert not user.check_password(f"{start}y")
+    assert not user.check_password(start)
 
 
 @pytest.mark.parametrize("username", ["ab", "a" * 31, "has space", "umlaut-ä", "a/b", "<b>"])

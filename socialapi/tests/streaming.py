@@ -1,5 +1,7 @@
 """The service with three addresses more, for gunicorn to serve in tests.
 
+It soon cuts off who does not read an export.
+
 `/numbers` is a stream that ends, `/clock` one that does not, `/peak` tells the worker's memory.
 """
 
@@ -10,10 +12,15 @@ from collections.abc import AsyncIterator
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
 
+# First, since it makes Django ready for what follows.
 from socialapi.asgi import application
 from socialapi.urls import urlpatterns
 
+from accounts import export  # isort: skip
+
 __all__ = ["application"]
+
+export.PATIENCE = 2.0
 
 
 async def count_to_three() -> AsyncIterator[bytes]:

@@ -69,6 +69,8 @@ class TestPages:
         ("/login", 405, "POST"),
         ("/token/refresh", 405, "POST"),
         ("/logout", 405, "POST"),
+        ("/sessions", 200, "DELETE"),
+        ("/sessions/1", 405, "DELETE"),
         ("/posts", 200, "POST"),
         ("/posts/{post}", 200, "PUT PATCH DELETE"),
         ("/posts/{post}/vote", 405, "PUT DELETE"),

@@ -20,9 +20,10 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.openapi.checks import RejectedPositiveData
 
 from accounts import tokens
-from accounts.models import User
+from accounts.models import Session, User
 from accounts.tests.factories import PASSWORD, UserFactory
 from posts.tests.factories import PostFactory
+from socialapi.pagination import Cursor
 from socialapi.schema import describe_api
 from votes.tests.factories import VoteFactory
 
@@ -81,6 +82,8 @@ class Scene:
             VoteFactory.create(user=self.caller).post,
             PostFactory.create(owner=self.caller),
         ]
+        owners = (self.posts[0].owner, self.caller)
+        self.sessions = [Session.objects.start(user).pk for user in owners]
 
     def aim(self, case: Case) -> None:
         """Make a valid request one for what there is.
@@ -97,7 +100,9 @@ class Scene:
         """Put in what only this user, or this server, can know."""
         query = valid_members(case, ParameterLocation.QUERY)
         if "cursor" in query:
-            query["cursor"] = self.cursor(query.get("sort", "new"))
+            own = Cursor("new", backward=False, values=(self.sessions[1],)).encode()
+            is_posts = case.path == "/posts"
+            query["cursor"] = self.cursor(query.get("sort", "new")) if is_posts else own
         body = valid_members(case, ParameterLocation.BODY)
         for name in body:
             body[name] = self.known(case, name, body[name])
@@ -107,6 +112,8 @@ class Scene:
         other, own = [post.pk for post in self.posts]
         if case.path == "/users/{id}":
             other, own = [post.owner_id for post in self.posts]
+        elif case.path == "/sessions/{id}":
+            other, own = self.sessions
         return [other, own, own, int(made_up)][int(made_up) % 4]
 
     def known(self, case: Case, name: str, made_up: Any) -> Any:

@@ -32,6 +32,7 @@ NONSENSE = {
         "postgresql://user:per%cent@localhost/name",
     ],
     "SECRET_KEY": ["short", "x" * 50, "change-me-" * 5, "django-insecure-" + "0123456789" * 5],
+    "SECRET_KEY_FALLBACKS": ["short", f"{GOOD['SECRET_KEY']}, {'x' * 50}"],
     "DEBUG": ["maybe"],
     "ALLOWED_HOSTS": [",", "*", "*.example.org", "https://example.org", "example.org:8000"],
     "CORS_ALLOWED_ORIGINS": [
@@ -107,7 +108,19 @@ def test_no_password_is_shown(variables: pytest.MonkeyPatch) -> None:
         assert "hunter2" not in complaints()[0]
 
 
-def test_a_longer_hash_needs_a_longer_key(variables: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS"])
+def test_p02_a_key_has_32_bytes_and_is_no_example(
+    variables: pytest.MonkeyPatch, name: str
+) -> None:
+    variables.setenv(name, GOOD["SECRET_KEY"][:31])
+    assert complaints()[0].startswith(f"{name}: must have at least 32 bytes. Example: ")
+    variables.setenv(name, "change-me-" * 5)
+    assert complaints()[0].startswith(f"{name}: must be random, not an example. Example: ")
+    variables.setenv(name, GOOD["SECRET_KEY"])
+    read_environment()
+
+
+def test_p02_a_longer_hash_needs_a_longer_key(variables: pytest.MonkeyPatch) -> None:
     variables.setenv("ALGORITHM", "HS512")
     assert complaints()[0].startswith("SECRET_KEY: must have at least 64 bytes")
 
@@ -116,10 +129,12 @@ def test_good_values_are_taken(variables: pytest.MonkeyPatch) -> None:
     variables.setenv("ALLOWED_HOSTS", "example.org, .example.net,127.0.0.1,[::1]")
     variables.setenv("CORS_ALLOWED_ORIGINS", "https://example.org, http://[::1]:3000,")
     variables.setenv("LOG_LEVEL", "warning")
+    variables.setenv("SECRET_KEY_FALLBACKS", f"{'ab-cd' * 9}, {'ef-gh' * 9}")
     taken = read_environment()
     assert taken.ALLOWED_HOSTS == ["example.org", ".example.net", "127.0.0.1", "[::1]"]
     assert taken.CORS_ALLOWED_ORIGINS == ["https://example.org", "http://[::1]:3000"]
     assert taken.LOG_LEVEL == "WARNING"
+    assert taken.SECRET_KEY_FALLBACKS == ["ab-cd" * 9, "ef-gh" * 9]
     assert not taken.DEBUG
 
 
