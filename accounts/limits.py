@@ -77,6 +77,9 @@ class Limit:
         RateLimit.objects.filter(key=self.key(subject)).delete()
 
 
+for name in ("password", "sign-up", "streams"):
+    tally.expect("throttled", name)
+
 # For each account and network: who guesses elsewhere does not lock the owner out.
 PASSWORD_FAILURES = Limit("password", 10, timedelta(minutes=15))
 # For each network: sign-up tells which emails are taken.
