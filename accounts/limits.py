@@ -31,7 +31,7 @@ def throttled(limit: str, wait: float, detail: str = TOO_OFTEN, **fields: str) -
     log.warning("A limit was reached.", extra=event("throttled", limit=limit, **fields))
     error = Throttled(detail=f"{detail} Try again in {in_words(wait)}.")
     # For Retry-After; DRF would tell these seconds in the text, too.
-    error.wait = wait
+    error.wait = wait  # type: ignore[attr-defined]
     return error
 
 

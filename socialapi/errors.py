@@ -67,7 +67,7 @@ def tell_outage(error: Exception) -> None:
     exchange = current_exchange.get()
     if exchange and told.get() == exchange.id:
         return
-    told.set(exchange and exchange.id)
+    told.set(exchange.id if exchange else None)
     reason = (str(error).strip() or error.__class__.__name__).splitlines()[0]
     log.error(
         "The database did not answer: %s",

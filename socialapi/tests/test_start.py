@@ -122,7 +122,7 @@ def test_a_file_of_variables_that_is_missing_is_named(variables: pytest.MonkeyPa
     variables.setenv("ENV_FILE", "/nowhere/env")
     assert complaints() == ["ENV_FILE: /nowhere/env cannot be read. Example: /etc/socialapi/env"]
     variables.setenv("ENV_FILE", os.devnull)
-    assert read_environment()
+    assert read_environment().ALLOWED_HOSTS == ["localhost"]
 
 
 @pytest.mark.parametrize("name", GOOD)
