@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 
 from django.conf import settings
 from django.db.models import F
@@ -21,12 +22,23 @@ from .models import RateLimit
 
 log = logging.getLogger(__name__)
 
+TOO_OFTEN = "Too many attempts."
 
-def throttled(limit: str, wait: float, detail: str | None = None, **fields: str) -> Throttled:
+
+def throttled(limit: str, wait: float, detail: str = TOO_OFTEN, **fields: str) -> Throttled:
     """Return the error of a limit that is reached; the log is told, and it is counted."""
     tally.count("throttled", limit)
     log.warning("A limit was reached.", extra=event("throttled", limit=limit, **fields))
-    return Throttled(wait, detail)
+    error = Throttled(detail=f"{detail} Try again in {in_words(wait)}.")
+    # For Retry-After; DRF would tell these seconds in the text, too.
+    error.wait = wait  # type: ignore[attr-defined]
+    return error
+
+
+def in_words(seconds: float) -> str:
+    """Return a time as people say it: in minutes, if it is longer than two."""
+    minutes = ceil(seconds / 60)
+    return f"{minutes} minutes" if minutes > 2 else f"{ceil(seconds)} seconds"
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,9 @@ class Limit:
         self.check(*subject)
         RateLimit.objects.filter(key=self.key(subject)).delete()
 
+
+for name in ("password", "sign-up", "streams"):
+    tally.expect("throttled", name)
 
 # For each account and network: who guesses elsewhere does not lock the owner out.
 PASSWORD_FAILURES = Limit("password", 10, timedelta(minutes=15))

@@ -15,6 +15,9 @@ from .models import User
 
 log = logging.getLogger(__name__)
 
+for outcome in ("accepted", "refused"):
+    tally.expect("logins", outcome)
+
 
 def find_user(email: str, password: str, network: str) -> User | None:
     """Return the user whose email and password these are, suspended or not.

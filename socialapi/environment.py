@@ -39,6 +39,16 @@ OPTIONAL_PACKAGES = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "opentelemetry-exporter-otlp-proto-http",
 }
 
+# What a value has to be, where pydantic would say it to those who read patterns.
+WANTED = {
+    "ALLOWED_HOSTS": "must name one host at least",
+    "LOG_LEVEL": "must be DEBUG, INFO, WARNING, ERROR or CRITICAL",
+    "METRICS_TOKEN": "must be 16 characters or more, of ASCII and without spaces",
+    "SENTRY_DSN": "must be the DSN that Sentry shows, a URL with a key and a project's number",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "must be a URL that starts with http:// or https://",
+}
+TECHNICAL = {"literal_error", "string_pattern_mismatch", "too_short"}
+
 CommaSeparated = Annotated[list[str], NoDecode]
 
 
@@ -49,7 +59,7 @@ class Environment(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=os.environ.get("ENV_FILE", BASE_DIR / ".env"),
+        env_file=os.environ.get("ENV_FILE") or BASE_DIR / ".env",
         # One that belongs to somebody else on this machine is none of ours.
         secrets_dir=SECRETS_DIR if os.access(SECRETS_DIR, os.R_OK | os.X_OK) else None,
         env_ignore_empty=True,
@@ -212,14 +222,17 @@ class Environment(BaseSettings):
     def names_a_postgresql_database(cls, url: str) -> str:
         """Refuse another database's URL, one without a database name, and nonsense."""
         if not url.startswith(("postgres://", "postgresql://")):
-            raise ValueError("the URL must start with postgresql://")
+            raise ValueError("the URL must start with postgresql://, and name no driver")
         try:
             # libpq reads the URL at the start, and Django its parts later.
             parse_dsn(url)
             parts = dj_database_url.parse(url)
         except (psycopg2.ProgrammingError, ValueError):
             # What exactly, they would say with a part of the password.
-            raise ValueError("the URL is malformed, or has an unknown parameter") from None
+            raise ValueError(
+                "the URL is malformed, or has an unknown parameter; in a password, characters "
+                "such as # / ? @ % must be percent-encoded, # as %23"
+            ) from None
         if not parts["NAME"]:
             raise ValueError("the URL must end with the database's name")
         return url
@@ -268,6 +281,8 @@ def explain(error: ValidationError) -> str:
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "missing":
             message = "must be set"
+        elif problem["type"] in TECHNICAL:
+            message = WANTED.get(name, message)
         example = (Environment.model_fields[name].examples or [""])[0]
         lines.append(f"{name}: {message}. Example: {example}")
     return "\n".join(lines)
@@ -279,8 +294,16 @@ def explain_file(error: SettingsError) -> str:
     return f"{name}: its file cannot be read ({error.__cause__}). Example: chmod a+r {name}"
 
 
+def check_file() -> None:
+    """Stop the program if ENV_FILE names a file that cannot be read."""
+    name = os.environ.get("ENV_FILE")
+    if name and not os.access(name, os.R_OK):
+        raise SystemExit(f"ENV_FILE: {name} cannot be read. Example: /etc/socialapi/env")
+
+
 def read_environment() -> Environment:
     """Read the environment, or stop the program with a line for each bad variable."""
+    check_file()
     try:
         return Environment()
     except ValidationError as error:

@@ -1,6 +1,7 @@
 """Every error in one shape: RFC 9457 problem details for API clients, a page for browsers."""
 
 import logging
+from contextvars import ContextVar
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -14,12 +15,15 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 
-from .database import is_reference_lost, is_unavailable
+from .database import is_connection_lost, is_reference_lost, is_unavailable
 from .exceptions import DatabaseUnavailable, InvalidToken
+from .exchange import current_exchange
 from .parsing import prefers_html
 from .rendering import PROBLEM_TYPE, to_json
 
 log = logging.getLogger(__name__)
+# The exchange whose outage is in the log already.
+told: ContextVar[str | None] = ContextVar("told", default=None)
 
 # What Django itself answers with, and what that means to a client.
 SENTENCES = {
@@ -50,9 +54,26 @@ def to_api_exception(error: Exception) -> exceptions.APIException | None:
         case PermissionDenied():
             return exceptions.PermissionDenied()
         case Exception() if is_unavailable(error):
-            log.error("The database did not answer: %s", error.__class__.__name__, exc_info=error)
+            tell_outage(error)
             return DatabaseUnavailable(error)
     return None
+
+
+def tell_outage(error: Exception) -> None:
+    """Tell the log why the database did not answer: once, however often a request is tried.
+
+    A stack goes along if a statement failed, since where a connection breaks is chance.
+    """
+    exchange = current_exchange.get()
+    if exchange and told.get() == exchange.id:
+        return
+    told.set(exchange.id if exchange else None)
+    reason = (str(error).strip() or error.__class__.__name__).splitlines()[0]
+    log.error(
+        "The database did not answer: %s",
+        reason,
+        exc_info=None if is_connection_lost(error) else error,
+    )
 
 
 def headers_of(error: exceptions.APIException) -> dict[str, str]:

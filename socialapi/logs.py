@@ -24,6 +24,8 @@ LINE = (
     '{"time":"%s.%06dZ","level":"%s","logger":"socialapi.access","message":"%s","request_id":"%s",'
     '"user_id":%s,%s,"duration_ms":%.3f,"database_ms":%.3f,"queries":%d,"wait_ms":%.3f%s}\n'
 )
+# Characters of a client's fault, which may quote the client.
+FAULT_MAX = 200
 STREAMED = ',"streamed_ms":%.3f'
 access = logging.getLogger("socialapi.access")
 
@@ -85,6 +87,22 @@ class Formatter(logging.Formatter):
         if record.exc_info:
             fields["exception"] = redact(self.formatException(record.exc_info))
         return orjson.dumps(fields, option=orjson.OPT_UTC_Z).decode()
+
+
+class Shortener(logging.Filter):
+    """Shortens what Django says of a request, whose own line has its route and its status."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Leave out the path, the stack of a client's fault, and what tells a status alone."""
+        if record.name == "django.request" and not record.exc_info:
+            return False
+        # The path is what comes last.
+        if record.args and record.msg.endswith(": %s"):
+            record.msg, record.args = record.msg.removesuffix(": %s"), tuple(record.args)[:-1]
+        if getattr(record, "status_code", 500) < 500:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.msg, record.exc_info = record.msg[:FAULT_MAX], None
+        return logging.getLogger().isEnabledFor(record.levelno)
 
 
 class ReadableFormatter(logging.Formatter):
@@ -175,13 +193,17 @@ def configuration(level: str, *, is_readable: bool) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        "filters": {"short": {"()": "socialapi.logs.Shortener"}},
         "formatters": {"line": {"()": f"socialapi.logs.{formatter}"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django": {"handlers": [], "propagate": True},
-            # Every 4xx would be a warning; what clients do wrong is not news.
-            "django.request": {"level": "ERROR"},
+            # What clients do wrong is not news, unless it is the configuration that is wrong.
+            "django.request": {"level": "ERROR", "filters": ["short"]},
+            "django.security": {"level": "CRITICAL"},
+            "django.security.csrf": {"level": "WARNING", "filters": ["short"]},
+            "django.security.DisallowedHost": {"level": "WARNING", "filters": ["short"]},
             "gunicorn.error": {"handlers": [], "propagate": True},
         },
     }

@@ -22,6 +22,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 
 from . import tally
@@ -192,11 +193,17 @@ registry.register(Tally())
 class MetricsView(HealthView):
     """For Prometheus alone. It asks no database, and waits for no request."""
 
+    def get_authenticate_header(self, request: Request) -> str:
+        """The challenge of a 401 to who shows no token."""
+        return "Bearer"
+
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
-        """Tell all metrics; raises InvalidToken without the METRICS_TOKEN."""
-        given = request.META.get("HTTP_AUTHORIZATION", "").encode()
-        if not compare_digest(given, f"Bearer {settings.METRICS_TOKEN}".encode()):
+        """Tell all metrics; raises NotAuthenticated or InvalidToken without the METRICS_TOKEN."""
+        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+        if scheme.lower() != "bearer":
+            raise NotAuthenticated
+        if not compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode()):
             raise InvalidToken
         # What has been told once is not lost with the worker.
         write_down(current.get())

@@ -43,6 +43,11 @@ def count(*key: str) -> None:
         numbers(key, 1)[0] += 1
 
 
+def expect(*key: str) -> None:
+    """Count an event from none on: of what appears with its first, Prometheus misses that one."""
+    numbers(key, 1)
+
+
 def open_folder() -> None:
     """Make the folder, for the workers that are to come."""
     global folder  # noqa: PLW0603 (they inherit it)

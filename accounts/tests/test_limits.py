@@ -50,6 +50,7 @@ def test_p12_ten_failures_are_let_through_and_no_more(author: User) -> None:
     assert response.status_code == 429
     assert 0 < int(response["Retry-After"]) <= 15 * 60
     assert response.json()["status"] == 429
+    assert response.json()["detail"] == "Too many attempts. Try again in 15 minutes."
 
 
 @pytest.mark.django_db

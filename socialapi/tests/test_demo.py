@@ -29,6 +29,26 @@ import("/static/socialapi/demo/client.js").then(async ({ Client }) => {
   done((await Promise.all(asked)).map((account) => account.username));
 });
 """
+ASK_BESIDE_COPIES = """
+const done = arguments[arguments.length - 1];
+import("/static/socialapi/demo/client.js").then(async ({ Client }) => {
+  const client = new Client(() => {});
+  for (const _ of [1, 2]) open("/demo");
+  done((await client.request("GET", "/users/me")).username);
+});
+"""
+READ_PAUSES = """
+const done = arguments[arguments.length - 1];
+const inAMinute = new Date(Date.now() + 60_000).toUTCString();
+const past = new Date(0).toUTCString();
+import("/static/socialapi/demo/client.js").then(async ({ Problem }) => {
+  const read = async (text) => {
+    const headers = text && { "Retry-After": text };
+    return (await Problem.of(new Response("", { status: 503, headers }))).pause;
+  };
+  done(await Promise.all(["7", inAMinute, past, "soon", undefined, "9".repeat(20)].map(read)));
+});
+"""
 
 
 class Page:
@@ -173,10 +193,13 @@ def test_what_one_does_another_sees_live(
     PostFactory.create(title="Not sought", content="A line\N{LINE SEPARATOR}and another")
     PostFactory.create(title="Once again")
     page.wait_for(".title", "Once again", "Seen again")
+    page.find("#title").send_keys("Mine", Keys.TAB, "not sought", Keys.TAB, Keys.ENTER)
+    page.wait_for_log("You wrote “Mine”")
+    assert page.texts(".title") == ["Once again", "Seen again"]
     other.look()
-    other.wait_for(".title", "Once again", "Not sought", "Now", "Seen again")
+    other.wait_for(".title", "Mine", "Once again", "Not sought", "Now", "Seen again")
     old.delete()
-    other.wait_for(".title", "Once again", "Not sought", "Now")
+    other.wait_for(".title", "Mine", "Once again", "Not sought", "Now")
 
 
 def test_goes_on_where_it_was_when_the_network_is_back(page: Page, author: User) -> None:
@@ -209,3 +232,50 @@ def test_renews_an_expired_token_once_and_goes_back_to_the_login_when_it_cannot(
 
     assert page.texts("#greeting") == ["You are logged out."]
     assert page.texts(".problem") == [""] * len(page.texts(".problem"))
+
+
+def test_tabs_that_are_copies_renew_their_token_together(page: Page, author: User) -> None:
+    page.keep(tokens.log_in(author) | {"access_token": "expired"})
+    asked: Callable[..., Any] = page.chrome.execute_async_script
+    # They have the same token, and this one may be done before they begin.
+    assert asked(ASK_BESIDE_COPIES) == "author"
+    copies = {*page.chrome.window_handles} - {page.window, page.chrome.window_handles[0]}
+    assert len(copies) == 2
+    for window in copies:
+        page.chrome.switch_to.window(window)
+        page.wait_for("#state", "Connected")
+    assert Session.objects.open().exists()
+
+
+def test_comes_back_as_who_was_logged_in_when_the_server_does(page: Page, author: User) -> None:
+    page.log_in(author)
+    devtools = page.chrome.execute_cdp_cmd
+    devtools("Network.enable", {})
+    devtools("Network.setBlockedURLs", {"urls": ["*/users/me"]})
+    page.chrome.refresh()
+    page.wait_for("#greeting", "The server cannot be reached. Trying again…")
+    assert not page.chrome.find_element(By.ID, "log-in").is_displayed()
+
+    devtools("Network.setBlockedURLs", {"urls": []})
+
+    page.wait_for("#state", "Connected")
+    assert not page.chrome.find_element(By.ID, "outside").is_displayed()
+
+
+def test_begins_anew_where_its_tokens_are_none(page: Page) -> None:
+    for junk in ("nonsense", "5", "{}"):
+        page.chrome.execute_script("sessionStorage['socialapi.tokens'] = arguments[0]", junk)
+        page.chrome.refresh()
+        page.find("#log-in")
+    page.find("#log-in-email").send_keys("a@example.org", Keys.TAB, "wrong-horse", Keys.ENTER)
+    wait_until(lambda: page.texts("#log-in .problem") != [""])
+    page.find("#sign-up button").click()
+    page.wait_for("#log-in .problem", "")
+
+
+def test_reads_how_long_to_wait_in_seconds_and_as_a_date(page: Page) -> None:
+    asked: Callable[..., Any] = page.chrome.execute_async_script
+    seconds, date, past, nonsense, absent, ages = asked(READ_PAUSES)
+    assert (seconds, nonsense, absent, ages) == (7000, 0, 0, 3_600_000)
+    assert 0 < date <= 60_000
+    assert past < 0

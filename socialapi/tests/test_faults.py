@@ -94,7 +94,7 @@ def test_without_a_database_the_service_says_so_and_recovers(dial: Dial, user: U
         assert wire.ask("GET", "/posts").status == 200
         door.shut()
         for method, path, data in (
-            ("GET", "/posts", None),
+            ("GET", "/posts/987654321", None),
             ("POST", "/posts", NEW_POST),
             ("POST", "/login", {"username": user.email, "password": PASSWORD}),
             ("GET", "/health/ready", None),
@@ -103,6 +103,12 @@ def test_without_a_database_the_service_says_so_and_recovers(dial: Dial, user: U
         assert wire.ask("GET", "/health/live").status == 200
         page = wire.ask("GET", "/admin/", Accept="text/html", Cookie=f"sessionid={'a' * 32}")
         assert page.status == 503
+        told = [line for line in server.lines(level="ERROR") if "request_id" in line]
+        assert len({line["request_id"] for line in told}) == len(told) == 5
+        for line in told:
+            assert line["message"].startswith("The database did not answer: connection to server")
+            assert "exception" not in line
+        assert "987654321" not in server.log
         door = Door(door.port)
         assert wire.ask("GET", "/posts").status == 200
         assert wire.ask("POST", "/posts", NEW_POST).status == 201

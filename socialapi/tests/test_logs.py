@@ -126,11 +126,24 @@ def test_an_error_says_which_request_it_broke(
     dial(watched_server).ask("GET", path, X_Request_ID="broken")
     line_of(watched_server, "broken")
     (error,) = watched_server.lines(request_id="broken", level="ERROR")
-    assert error["route"] == "/crash"
+    assert (error["route"], error["message"]) == ("/crash", "Internal Server Error")
     assert error["exception"].startswith("Traceback")
     assert error["exception"].endswith("ValueError: no account for <email>, <token>")
 
 
+def test_a_host_that_is_not_ours_is_a_short_warning(watched_server: Server, dial: Dial) -> None:
+    evil = "evil.example" + "x" * 2000
+    for host, request_id in (("evil.example", "host"), (evil, "long-host")):
+        answer = dial(watched_server).ask("GET", "/", Host=host, X_Request_ID=request_id)
+        assert answer.status == 400
+        line_of(watched_server, request_id)
+        (told,) = watched_server.lines(request_id=request_id, level="WARNING")
+        assert told["message"].startswith("Invalid HTTP_HOST header: 'evil.example")
+        assert len(told["message"]) <= 200
+        assert "exception" not in told
+
+
+@pytest.mark.usefixtures("committed")
 def test_p38_no_secret_reaches_it(watched_server: Server, dial: Dial) -> None:
     wire = dial(watched_server)
     secrets = {"email": EMAIL, "password": PASSWORD, "refresh_token": TOKEN}
@@ -157,6 +170,8 @@ def test_p38_no_secret_reaches_it(watched_server: Server, dial: Dial) -> None:
         other.socket.sendall(packet.encode())
         assert other.receive_head().status == 400
 
+    (refused,) = watched_server.lines(logger="django.security.csrf")
+    assert refused["message"] == "Forbidden (CSRF cookie not set.)"
     assert watched_server.lines(event="login")
     assert watched_server.lines(event="login.refused", reason="password")
     for canary in (EMAIL, PASSWORD, TOKEN, "canary"):

@@ -21,6 +21,8 @@ def test_sentry_is_told_where_the_code_failed_and_nothing_of_the_user(
     watched_server: Server, reports: Sink, dial: Dial, post: Post
 ) -> None:
     wire = dial(watched_server, post.owner)
+    # What a client does wrong is no error.
+    assert wire.ask("GET", "/", Host="evil.example").status == 400
     path = f"/crash?email={EMAIL}&token={TOKEN}"
     assert wire.ask("GET", path, X_Request_ID="reported").status == 500
 
@@ -36,7 +38,9 @@ def test_sentry_is_told_where_the_code_failed_and_nothing_of_the_user(
     assert frames[-1]["function"] == "crash"
     assert not any("vars" in frame for frame in frames)
     assert not {"request", "user", "breadcrumbs", "server_name", "extra"} & set(event)
+    assert event["logentry"]["params"] == ["Internal Server Error"]
     assert b"canary" not in envelope
+    assert not any(b"evil.example" in body for body in reports.bodies("/api/1/envelope/"))
 
 
 def spans(reports: Sink) -> dict[str, Span]:

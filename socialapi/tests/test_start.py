@@ -30,6 +30,10 @@ NONSENSE = {
         "postgresql://user@localhost:port/name",
         "postgresql://user@localhost/name?unknown=1",
         "postgresql://user:per%cent@localhost/name",
+        "postgresql+psycopg2://user@localhost/name",
+        "postgresql://user:p#ss@localhost/name",
+        "postgresql+psycopg2://user@localhost/name",
+        "postgresql://user:p#ss@localhost/name",
     ],
     "SECRET_KEY": ["short", "x" * 50, "change-me-" * 5, "django-insecure-" + "0123456789" * 5],
     "SECRET_KEY_FALLBACKS": ["short", f"{GOOD['SECRET_KEY']}, {'x' * 50}"],
@@ -92,6 +96,34 @@ def test_nonsense_is_refused_by_name_with_an_example(
         (line,) = complaints()
         assert line.startswith(f"{name}: ")
         assert "Example: " in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("ALLOWED_HOSTS", ",", "must name one host at least"),
+        ("LOG_LEVEL", "warn", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL"),
+        ("METRICS_TOKEN", "short", "must be 16 characters or more, of ASCII"),
+        ("SENTRY_DSN", "https://sentry.example.org/1", "must be the DSN that Sentry shows"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "must be a URL that starts with http"),
+        ("DATABASE_URL", "postgresql+psycopg2://u@h/n", "the URL must start with postgresql://, "),
+        ("DATABASE_URL", "postgresql://user:p#ss@h/n", "the URL is malformed, or has an unknown"),
+    ],
+)
+def test_nonsense_is_answered_with_what_is_wanted(
+    variables: pytest.MonkeyPatch, name: str, value: str, wanted: str
+) -> None:
+    variables.setenv(name, value)
+    (line,) = complaints()
+    assert line.startswith(f"{name}: {wanted}")
+    assert ("percent-encoded, # as %23" in line) == ("#" in value)
+
+
+def test_a_file_of_variables_that_is_missing_is_named(variables: pytest.MonkeyPatch) -> None:
+    variables.setenv("ENV_FILE", "/nowhere/env")
+    assert complaints() == ["ENV_FILE: /nowhere/env cannot be read. Example: /etc/socialapi/env"]
+    variables.setenv("ENV_FILE", os.devnull)
+    assert read_environment().ALLOWED_HOSTS == ["localhost"]
 
 
 @pytest.mark.parametrize("name", GOOD)

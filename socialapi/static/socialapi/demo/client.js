@@ -1,13 +1,15 @@
 /** The API as a browser uses it: tokens, requests and the stream. Knows nothing of the page. */
 
-// sessionStorage keeps the tokens over a reload, for this tab alone. Unlike a cookie they go
-// nowhere by themselves, so no other site can act with them. A script smuggled into the page could
+// sessionStorage keeps the tokens over a reload, for this tab, and for one that is duplicated from
+// it, which begins with a copy. Unlike a cookie they go nowhere by themselves, so no other site can act with them. A script smuggled into the page could
 // read them, as it could a variable: the content security policy keeps such scripts out.
 const KEY = "socialapi.tokens";
 const STREAM = "/posts/stream";
 // Milliseconds. A stream says something every 15 seconds; one that does not has broken unnoticed.
 const SILENCE = 45_000;
 const LONGEST_PAUSE = 30_000;
+const LONGEST_WAIT = 3_600_000;
+const REPLY = 200;
 
 /** An answer that is an error (RFC 9457), or none at all, whose `status` is 0. */
 export class Problem extends Error {
@@ -23,9 +25,17 @@ export class Problem extends Error {
     const isOurs = response.headers.get("Content-Type")?.startsWith("application/problem+json");
     const { status } = response;
     const problem = isOurs ? await response.json() : { detail: `The server answered ${status}.` };
-    return new Problem({ ...problem, status }, 1000 * (response.headers.get("Retry-After") ?? 0));
+    return new Problem({ ...problem, status }, pauseOf(response.headers.get("Retry-After") ?? "0"));
   }
 }
+
+/** Return the milliseconds that Retry-After asks for, in seconds or by a date. */
+function pauseOf(text) {
+  const pause = /^\d+$/.test(text) ? 1000 * text : Date.parse(text) - Date.now();
+  return Math.min(pause || 0, LONGEST_WAIT);
+}
+
+export const sleep = (pause) => new Promise((wake) => setTimeout(wake, pause));
 
 /** Send a request and return what the answer holds; throws a Problem, or an AbortError. */
 async function send(method, path, { body, token, headers, signal, asStream } = {}) {
@@ -52,16 +62,32 @@ async function send(method, path, { body, token, headers, signal, asStream } = {
   }
 }
 
+/** Return the tokens that the tab has kept, or null. */
+function readTokens() {
+  try {
+    const tokens = JSON.parse(sessionStorage.getItem(KEY));
+    const texts = [tokens?.access_token, tokens?.refresh_token];
+    return texts.every((text) => typeof text === "string") ? tokens : null;
+  } catch {
+    return null;
+  }
+}
+
 /** What a user can do. Each call throws a Problem, or an AbortError if the login ends first. */
 export class Client {
-  #tokens = JSON.parse(sessionStorage.getItem(KEY));
+  #tokens = readTokens();
   #login = new AbortController();
   #renewal = null;
   #whenLoggedOut;
+  #copies = new BroadcastChannel(KEY);
 
   /** `whenLoggedOut` is called when a login ends, whoever ended it. */
   constructor(whenLoggedOut) {
     this.#whenLoggedOut = whenLoggedOut;
+    this.#copies.onmessage = ({ data: { spent, tokens } }) => {
+      if (tokens && spent === this.#tokens?.refresh_token) this.#keep(tokens);
+      if (!tokens && spent === this.#tokens?.spent) this.#tellCopies();
+    };
   }
 
   get isLoggedIn() {
@@ -119,7 +145,7 @@ export class Client {
       const pause = Math.min(retry * 2 ** failures++, LONGEST_PAUSE);
       // A server that comes back is not to meet everyone at once.
       const spread = pause * (0.5 + Math.random() / 2);
-      await new Promise((wake) => setTimeout(wake, Math.max(spread, problem?.pause ?? 0)));
+      await sleep(Math.max(spread, problem?.pause ?? 0));
     }
   }
 
@@ -153,8 +179,24 @@ export class Client {
     await this.#renewal;
   }
 
+  /** A refresh token is good for one use, so tabs that are copies take turns, and share. */
   async #exchange({ refresh_token }, signal) {
-    this.#keep(await send("POST", "/token/refresh", { body: { refresh_token }, signal }));
+    const exchange = async () => {
+      this.#copies.postMessage({ spent: refresh_token });
+      await sleep(REPLY);
+      signal.throwIfAborted();
+      if (this.#tokens.refresh_token !== refresh_token) return;
+      const tokens = await send("POST", "/token/refresh", { body: { refresh_token }, signal });
+      this.#keep({ ...tokens, spent: refresh_token });
+      this.#tellCopies();
+    };
+    // Browsers have locks for pages that came by HTTPS or from the same machine.
+    if (navigator.locks) await navigator.locks.request(refresh_token, { signal }, exchange);
+    else await exchange();
+  }
+
+  #tellCopies() {
+    this.#copies.postMessage({ spent: this.#tokens.spent, tokens: this.#tokens });
   }
 
   #keep(tokens) {

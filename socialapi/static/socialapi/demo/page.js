@@ -1,6 +1,6 @@
 /** The page: what is typed goes to the client, what the client tells is shown. */
 
-import { Client } from "./client.js";
+import { Client, Problem, sleep } from "./client.js";
 import { attempt, attemptOnce, clearProblem, find, onSubmit } from "./forms.js";
 
 const PAGE = 20;
@@ -37,7 +37,10 @@ let held = null;
 /** Show the posts of whoever has logged in. */
 async function enter() {
   me = await client.request("GET", "/users/me");
-  for (const form of [logIn, signUp]) form.reset();
+  for (const form of [logIn, signUp]) {
+    form.reset();
+    clearProblem(form);
+  }
   find("#me").textContent = me.username;
   account.hidden = inside.hidden = false;
   outside.hidden = true;
@@ -46,6 +49,21 @@ async function enter() {
   client.watch({ onEvent, onOpen, onBreak }).catch((error) => {
     if (error.name !== "AbortError") throw error;
   });
+}
+
+/** Come back as whoever was logged in, as soon as the server answers. */
+async function comeBack() {
+  while (client.isLoggedIn && !me)
+    try {
+      await enter();
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (!(error instanceof Problem)) throw error;
+      find("#greeting").textContent = `${error.message} Trying again…`;
+      logIn.hidden = signUp.hidden = true;
+      outside.hidden = false;
+      await sleep(Math.max(1000 + 1000 * Math.random(), error.pause));
+    }
 }
 
 /** Show the login, and nothing of what was there before. */
@@ -61,7 +79,7 @@ function leave() {
   }
   if (dialog.open) dialog.close();
   account.hidden = inside.hidden = true;
-  outside.hidden = false;
+  logIn.hidden = signUp.hidden = outside.hidden = false;
   find("#greeting").textContent = "You are logged out.";
   find("input", logIn).focus();
 }
@@ -197,6 +215,7 @@ async function remove(id) {
 /** The stream begins or goes on; the list is read after it began, so that nothing is missed. */
 function onOpen(isResumed) {
   tellState("on", "Connected");
+  for (const { item } of posts.values()) clearProblem(item);
   if (!isResumed) load();
 }
 
@@ -268,12 +287,14 @@ function tell(...parts) {
 
 onSubmit(logIn, ({ email, password }) =>
   attemptOnce(logIn, async () => {
+    clearProblem(signUp);
     await client.logIn(email, password);
     await enter();
   }),
 );
 onSubmit(signUp, (fields) =>
   attemptOnce(signUp, async () => {
+    clearProblem(logIn);
     await client.signUp(fields);
     await client.logIn(fields.email, fields.password);
     await enter();
@@ -281,7 +302,8 @@ onSubmit(signUp, (fields) =>
 );
 onSubmit(write, (fields) =>
   attemptOnce(write, async () => {
-    put(await client.request("POST", "/posts", fields));
+    const post = await client.request("POST", "/posts", fields);
+    if (isSought(post)) put(post);
     tellFound();
     write.reset();
     find("#title").focus();
@@ -294,5 +316,5 @@ onSubmit(search, (fields) => {
 more.addEventListener("click", loadMore);
 find("#log-out").addEventListener("click", () => attempt(logIn, () => client.logOut()));
 
-if (client.isLoggedIn) await attempt(logIn, enter);
+await comeBack();
 outside.hidden = me !== null;
