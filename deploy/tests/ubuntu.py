@@ -81,8 +81,18 @@ def revert(tag: str) -> None:
     run("git", "-C", CLONE, "reset", "--quiet", "--hard", tag)
 
 
+def says_what_comes_first() -> None:
+    for script in ("manage", "backup", "restore", "rollback", "upgrade"):
+        assert "Begin with: sudo deploy/ubuntu/install" in fail(SCRIPTS / script)
+    assert "restore FILE" in run(SCRIPTS / "restore", "--help")
+
+
 def installs() -> None:
-    run(SCRIPTS / "install", HOST)
+    # What an installation leaves that is interrupted at the wrong moment.
+    ENVIRONMENT.parent.mkdir()
+    ENVIRONMENT.touch()
+    run(SCRIPTS / "install", HOST.upper())
+    assert f"ALLOWED_HOSTS={HOST}," in ENVIRONMENT.read_text()
     assert Caller("127.0.0.1").ask("GET", "/health/ready").json() == {"status": "ok"}
 
 
@@ -97,6 +107,7 @@ def installs_again_without_changing_a_thing() -> None:
 def explains_what_is_wrong() -> None:
     assert "Usage: install DOMAIN" in fail(SCRIPTS / "install", "https://api.example.org")
     assert "neither an archive nor a commit" in fail(SCRIPTS / "upgrade", "v99")
+    assert "Usage: upgrade" in fail(SCRIPTS / "upgrade", "--all")
     assert "no such release" in fail(SCRIPTS / "rollback", "v99")
     assert "Name a backup" in fail(SCRIPTS / "restore", "/nowhere.dump")
 
@@ -208,6 +219,7 @@ def upgrades_without_a_failed_request(clients: list[Client], watcher: Watcher) -
     seen = len(watcher.titles)
     run(SCRIPTS / "upgrade")
     assert version_in_service() == "2.0.0"
+    assert (BASE / "current" / "REVISION").read_text() == "v2\n"
     assert sql("SELECT count(*) > 0 FROM posts_post WHERE mood = 'fine'") == ["t"]
     assert_unharmed(clients, watcher)
     assert len(watcher.titles) > seen
@@ -244,6 +256,14 @@ def rolls_back_and_forward(clients: list[Client], watcher: Watcher) -> None:
     run(BASE / "current" / "deploy" / "ubuntu" / "rollback")
     assert version_in_service() == "2.0.0"
     assert_unharmed(clients, watcher)
+
+
+def keeps_what_a_rollback_needs(clients: list[Client], watcher: Watcher) -> None:
+    archive = Path("/run/v1.tar.gz")
+    run("tar", "-czf", archive, "-C", CLONE, "README.md")
+    assert "does not hold manage.py" in fail(SCRIPTS / "upgrade", archive)
+    assert {release.name for release in (BASE / "releases").iterdir()} == {"v1", "v2"}
+    rolls_back_and_forward(clients, watcher)
 
 
 def puts_pgbouncer_in_between(clients: list[Client], watcher: Watcher) -> None:
@@ -298,6 +318,11 @@ def backs_up() -> None:
         time.sleep(1)
     assert len(list(BACKUPS.iterdir())) == 2
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in BACKUPS.iterdir())
+    mine = BACKUPS / "before-import.dump"
+    mine.touch()
+    run("env", "COPIES=1", SCRIPTS / "backup")
+    assert len(list(BACKUPS.iterdir())) == 2
+    mine.unlink()
 
 
 def restores() -> None:
@@ -346,6 +371,25 @@ def refuses_a_backup_whose_counts_are_wrong() -> None:
     assert sql("SELECT datname FROM pg_database WHERE datname LIKE 'socialapi_new_%'") == []
 
 
+def respects_a_database_elsewhere() -> None:
+    own = ENVIRONMENT.read_text()
+    other = re.sub("DATABASE_URL=.*", "DATABASE_URL=postgresql://me@127.0.0.1:9/other", own)
+    ENVIRONMENT.write_text(other)
+    for command in (["backup"], ["restore", "x.dump"], ["install", HOST, "--pgbouncer"]):
+        assert "is not this machine's own database" in fail(SCRIPTS / command[0], *command[1:])
+    assert "port 9 failed" in fail(SCRIPTS / "manage", "migrate")
+    assert ENVIRONMENT.read_text() == other
+    ENVIRONMENT.write_text(own)
+
+
+def installs_what_sentry_needs() -> None:
+    with ENVIRONMENT.open("a") as settings:
+        settings.write("SENTRY_DSN=https://key@127.0.0.1/1\n")
+    commit("v5", "socialapi/settings.py", '"VERSION": "[^"]*"', '"VERSION": "5.0.0"')
+    run(SCRIPTS / "upgrade", "v5")
+    assert version_in_service() == "5.0.0"
+
+
 def take(step: Callable[..., None], *cast: Any) -> None:
     """Take a step, and say so."""
     print(f"-- {step.__name__.replace('_', ' ')}", flush=True)
@@ -360,6 +404,7 @@ def main() -> None:
     Systemd(folder)
     os.environ["PATH"] = f"{folder / 'bin'}:{os.environ['PATH']}"
     for step in (
+        says_what_comes_first,
         installs,
         installs_again_without_changing_a_thing,
         explains_what_is_wrong,
@@ -383,11 +428,18 @@ def main() -> None:
                 leaves_the_service_alone_if_the_new_version_does_not_start,
                 goes_back_if_the_new_version_is_not_ready,
                 rolls_back_and_forward,
+                keeps_what_a_rollback_needs,
                 puts_pgbouncer_in_between,
             ):
                 take(step_under_load, clients, watcher)
         take(has_what_the_ledgers_say, clients, watcher)
-    for step in (backs_up, restores, refuses_a_backup_whose_counts_are_wrong):
+    for step in (
+        backs_up,
+        restores,
+        refuses_a_backup_whose_counts_are_wrong,
+        respects_a_database_elsewhere,
+        installs_what_sentry_needs,
+    ):
         take(step)
 
 
