@@ -176,6 +176,22 @@ def refuses_what_is_not_http_in_the_shape_of_all_errors() -> None:
     assert json.loads(response.read())["title"] == "Bad Request"
 
 
+def refuses_the_same_by_http_2() -> None:
+    large = Path("/run/large")
+    large.write_bytes(b"x" * 2**21)
+    problem = "application/problem+json"
+    for options, answer in (
+        (["--data-binary", f"@{large}", f"https://{HOST}/users"], f"2 413 {problem}"),
+        ([f"https://{HOST}/posts?search={'x' * 9000}"], f"2 414 {problem}"),
+        (["--header", f"X-Long: {'x' * 9000}", f"https://{HOST}/health/live"], "2 200"),
+    ):
+        said = run(
+            *("curl", "--silent", "--http2", "--cacert", CERTIFICATE, "--output", "/dev/null"),
+            *("--write-out", "%{http_version} %{http_code} %{content_type}", *options),
+        )
+        assert said.startswith(answer), said
+
+
 def believes_nobody_about_where_he_is() -> None:
     who = {"email": "ada@example.org", "password": "lovelace-1815"}
     assert Caller("127.0.3.1").ask("POST", "/users", who).status == 201
@@ -414,6 +430,7 @@ def main() -> None:
         answers_to_its_own_name_alone,
         refuses_large_bodies_in_the_shape_of_all_errors,
         refuses_what_is_not_http_in_the_shape_of_all_errors,
+        refuses_the_same_by_http_2,
         believes_nobody_about_where_he_is,
         limits_floods_by_client,
     ):
