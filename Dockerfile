@@ -5,10 +5,15 @@ WORKDIR /app
 
 FROM base AS build
 RUN python -m venv --without-pip /venv
-COPY requirements/prod.txt requirements/
-RUN pip --python /venv/bin/python install --no-cache-dir --require-hashes -r requirements/prod.txt
+# `monitoring` adds what SENTRY_DSN and OTEL_EXPORTER_OTLP_ENDPOINT need.
+ARG REQUIREMENTS=prod
+COPY requirements/$REQUIREMENTS.txt requirements/
+RUN pip --python /venv/bin/python install --no-cache-dir --require-hashes \
+    -r "requirements/$REQUIREMENTS.txt"
 COPY . .
-RUN python -m compileall -q . && rm -r requirements
+# The commit or tag that this is.
+ARG REVISION=
+RUN python -m compileall -q . && rm -r requirements && echo "$REVISION" >REVISION
 
 # For compose.yml, which mounts the checkout at /app.
 FROM base AS development
@@ -24,7 +29,9 @@ USER 10001
 EXPOSE 8000
 # A host that is not allowed would be refused, this machine's own included.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-c", "\
-import os; from urllib.request import Request, urlopen; \
+import os; from pathlib import Path; from urllib.request import Request, urlopen; \
+file = Path(os.environ.get('SECRETS_DIR', '/run/secrets'), 'ALLOWED_HOSTS'); \
+hosts = os.environ.get('ALLOWED_HOSTS') or file.read_text(); \
 urlopen(Request(f\"http://127.0.0.1:{os.environ['PORT']}/health/live\", \
-headers={'Host': os.environ['ALLOWED_HOSTS'].split(',')[0].strip(' .')}), timeout=4)"]
+headers={'Host': hosts.split(',')[0].strip(' .\\n')}), timeout=4)"]
 CMD ["gunicorn"]

@@ -47,6 +47,9 @@ asgi_disconnect_grace_period = 0
 control_socket_disable = True
 # Bytes; a title to search for may be long. It is the most that gunicorn allows.
 limit_request_line = 8190
+# Bytes of a header. By HTTP/2 nginx measures them compressed, by 5 bits of 8 at best: with its
+# limit of 8 KiB, more than 13 KiB do not come.
+limit_request_field_size = 16384
 # Which proxies are believed is a matter of TRUSTED_PROXIES, not of the peer's address.
 forwarded_allow_ips = ""
 # A statement that takes this long has lost its client anyway; a thread must not wait for it.

@@ -18,6 +18,8 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+# Written by what deploys the service.
+REVISION_FILE = BASE_DIR / "REVISION"
 SECRETS_DIR = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
 
 # RFC 7518, section 3.2: an HMAC key is at least as long as the hash it makes.
@@ -174,9 +176,10 @@ class Environment(BaseSettings):
     )
     REVISION: str = Field(
         "",
-        description="The commit that runs, for metrics, errors and traces.",
+        description="The commit or tag that runs, for metrics, errors and traces.",
         examples=["3f2a9c1"],
-        pattern=r"^$|^[0-9a-f]{7,64}$",
+        # Sentry takes no slashes.
+        pattern=r"^[A-Za-z0-9._+-]{0,100}$",
     )
 
     @field_validator(
@@ -210,6 +213,14 @@ class Environment(BaseSettings):
             if not ORIGIN.fullmatch(origin) or urlsplit(origin).port == 0:
                 raise ValueError(f"{origin!r} is not an origin such as https://app.example.org")
         return origins
+
+    @field_validator("REVISION", mode="before")
+    @classmethod
+    def deployment_knows(cls, value: str) -> str:
+        """Without the variable, take what the deployment wrote, or what Heroku says."""
+        if not value and REVISION_FILE.exists():
+            value = REVISION_FILE.read_text().strip()
+        return value or os.environ.get("HEROKU_BUILD_COMMIT", "")
 
     @field_validator("LOG_LEVEL", mode="before")
     @classmethod

@@ -81,8 +81,18 @@ def revert(tag: str) -> None:
     run("git", "-C", CLONE, "reset", "--quiet", "--hard", tag)
 
 
+def says_what_comes_first() -> None:
+    for script in ("manage", "backup", "restore", "rollback", "upgrade"):
+        assert "Begin with: sudo deploy/ubuntu/install" in fail(SCRIPTS / script)
+    assert "restore FILE" in run(SCRIPTS / "restore", "--help")
+
+
 def installs() -> None:
-    run(SCRIPTS / "install", HOST)
+    # What an installation leaves that is interrupted at the wrong moment.
+    ENVIRONMENT.parent.mkdir()
+    ENVIRONMENT.touch()
+    run(SCRIPTS / "install", HOST.upper())
+    assert f"ALLOWED_HOSTS={HOST}," in ENVIRONMENT.read_text()
     assert Caller("127.0.0.1").ask("GET", "/health/ready").json() == {"status": "ok"}
 
 
@@ -97,6 +107,7 @@ def installs_again_without_changing_a_thing() -> None:
 def explains_what_is_wrong() -> None:
     assert "Usage: install DOMAIN" in fail(SCRIPTS / "install", "https://api.example.org")
     assert "neither an archive nor a commit" in fail(SCRIPTS / "upgrade", "v99")
+    assert "Usage: upgrade" in fail(SCRIPTS / "upgrade", "--all")
     assert "no such release" in fail(SCRIPTS / "rollback", "v99")
     assert "Name a backup" in fail(SCRIPTS / "restore", "/nowhere.dump")
 
@@ -166,6 +177,22 @@ def refuses_what_is_not_http_in_the_shape_of_all_errors() -> None:
     assert json.loads(response.read())["title"] == "Bad Request"
 
 
+def refuses_the_same_by_http_2() -> None:
+    large = Path("/run/large")
+    large.write_bytes(b"x" * 2**21)
+    problem = "application/problem+json"
+    for options, answer in (
+        (["--data-binary", f"@{large}", f"https://{HOST}/users"], f"2 413 {problem}"),
+        ([f"https://{HOST}/posts?search={'x' * 9000}"], f"2 414 {problem}"),
+        (["--header", f"X-Long: {'x' * 9000}", f"https://{HOST}/health/live"], "2 200"),
+    ):
+        said = run(
+            *("curl", "--silent", "--http2", "--cacert", CERTIFICATE, "--output", "/dev/null"),
+            *("--write-out", "%{http_version} %{http_code} %{content_type}", *options),
+        )
+        assert said.startswith(answer), said
+
+
 def believes_nobody_about_where_he_is() -> None:
     who = {"email": "ada@example.org", "password": "lovelace-1815"}
     assert Caller("127.0.3.1").ask("POST", "/users", who).status == 201
@@ -209,6 +236,7 @@ def upgrades_without_a_failed_request(clients: list[Client], watcher: Watcher) -
     seen = len(watcher.titles)
     run(SCRIPTS / "upgrade")
     assert version_in_service() == "2.0.0"
+    assert (BASE / "current" / "REVISION").read_text() == "v2\n"
     assert sql("SELECT count(*) > 0 FROM posts_post WHERE mood = 'fine'") == ["t"]
     assert_unharmed(clients, watcher)
     assert len(watcher.titles) > seen
@@ -245,6 +273,14 @@ def rolls_back_and_forward(clients: list[Client], watcher: Watcher) -> None:
     run(BASE / "current" / "deploy" / "ubuntu" / "rollback")
     assert version_in_service() == "2.0.0"
     assert_unharmed(clients, watcher)
+
+
+def keeps_what_a_rollback_needs(clients: list[Client], watcher: Watcher) -> None:
+    archive = Path("/run/v1.tar.gz")
+    run("tar", "-czf", archive, "-C", CLONE, "README.md")
+    assert "does not hold manage.py" in fail(SCRIPTS / "upgrade", archive)
+    assert {release.name for release in (BASE / "releases").iterdir()} == {"v1", "v2"}
+    rolls_back_and_forward(clients, watcher)
 
 
 def puts_pgbouncer_in_between(clients: list[Client], watcher: Watcher) -> None:
@@ -294,6 +330,11 @@ def backs_up() -> None:
         time.sleep(1)
     assert len(list(BACKUPS.iterdir())) == 2
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in BACKUPS.iterdir())
+    mine = BACKUPS / "before-import.dump"
+    mine.touch()
+    run("env", "COPIES=1", SCRIPTS / "backup")
+    assert len(list(BACKUPS.iterdir())) == 2
+    mine.unlink()
 
 
 def restores() -> None:
@@ -342,6 +383,25 @@ def refuses_a_backup_whose_counts_are_wrong() -> None:
     assert sql("SELECT datname FROM pg_database WHERE datname LIKE 'socialapi_new_%'") == []
 
 
+def respects_a_database_elsewhere() -> None:
+    own = ENVIRONMENT.read_text()
+    other = re.sub("DATABASE_URL=.*", "DATABASE_URL=postgresql://me@127.0.0.1:9/other", own)
+    ENVIRONMENT.write_text(other)
+    for command in (["backup"], ["restore", "x.dump"], ["install", HOST, "--pgbouncer"]):
+        assert "is not this machine's own database" in fail(SCRIPTS / command[0], *command[1:])
+    assert "port 9 failed" in fail(SCRIPTS / "manage", "migrate")
+    assert ENVIRONMENT.read_text() == other
+    ENVIRONMENT.write_text(own)
+
+
+def installs_what_sentry_needs() -> None:
+    with ENVIRONMENT.open("a") as settings:
+        settings.write("SENTRY_DSN=https://key@127.0.0.1/1\n")
+    commit("v5", "socialapi/settings.py", '"VERSION": "[^"]*"', '"VERSION": "5.0.0"')
+    run(SCRIPTS / "upgrade", "v5")
+    assert version_in_service() == "5.0.0"
+
+
 def take(step: Callable[..., None], *cast: Any) -> None:
     """Take a step, and say so."""
     print(f"-- {step.__name__.replace('_', ' ')}", flush=True)
@@ -356,6 +416,7 @@ def main() -> None:
     Systemd(folder)
     os.environ["PATH"] = f"{folder / 'bin'}:{os.environ['PATH']}"
     for step in (
+        says_what_comes_first,
         installs,
         installs_again_without_changing_a_thing,
         explains_what_is_wrong,
@@ -365,6 +426,7 @@ def main() -> None:
         answers_to_its_own_name_alone,
         refuses_large_bodies_in_the_shape_of_all_errors,
         refuses_what_is_not_http_in_the_shape_of_all_errors,
+        refuses_the_same_by_http_2,
         believes_nobody_about_where_he_is,
         limits_floods_by_client,
     ):
@@ -378,11 +440,18 @@ def main() -> None:
             leaves_the_service_alone_if_the_new_version_does_not_start,
             goes_back_if_the_new_version_is_not_ready,
             rolls_back_and_forward,
+            keeps_what_a_rollback_needs,
             puts_pgbouncer_in_between,
         ):
             take(step_under_load, clients, watcher)
     take(has_what_the_ledgers_say, clients, watcher)
-    for step in (backs_up, restores, refuses_a_backup_whose_counts_are_wrong):
+    for step in (
+        backs_up,
+        restores,
+        refuses_a_backup_whose_counts_are_wrong,
+        respects_a_database_elsewhere,
+        installs_what_sentry_needs,
+    ):
         take(step)
 
 

@@ -11,6 +11,7 @@ SOCKET=/run/$NAME.sock
 BACKUPS=/var/backups/$NAME
 # Past the connection pooler, if there is one: what migrates or copies needs sessions.
 DATABASE=postgresql://$NAME@%2Frun%2Fpostgresql
+POOLED_DATABASE=postgresql://$NAME@%2Frun%2F$NAME-pgbouncer:6432/$NAME
 # Upper and lower case in any script, and an order that no update of the system changes.
 UTF8=(--template template0 --encoding UTF8 --locale C.UTF-8)
 # Releases that are kept beside the present one and the one before.
@@ -27,6 +28,22 @@ fail() {
 
 need_root() {
     [[ "$(id -u)" == 0 ]] || fail "Run this as root: sudo $0 $*"
+}
+
+need_service() {
+    [[ -n "$(current)" ]] ||
+        fail "No version is in service yet. Begin with: sudo deploy/ubuntu/install api.example.org"
+}
+
+# Whether the settings name this machine's own database, through the pooler or not.
+is_local() {
+    local url
+    url=$(sed --quiet 's/^DATABASE_URL=//p' "$CONFIG/env" | tail --lines 1)
+    [[ "$url" == "$DATABASE/$NAME" || "$url" == "$POOLED_DATABASE" ]]
+}
+
+need_local() {
+    is_local || fail "DATABASE_URL in $CONFIG/env is not this machine's own database." "$@"
 }
 
 # One at a time changes the machine. The lock ends with this process.
@@ -48,12 +65,14 @@ as_postgres() {
     (cd / && setpriv --reuid=postgres --regid=postgres --init-groups "$@")
 }
 
-# Runs manage.py of a release on a database: manage RELEASE DATABASE COMMAND...
+# Runs manage.py of a release: manage RELEASE DATABASE COMMAND...
+# DATABASE is one of this machine's, unless the settings name another machine's: then it is that.
 manage() {
-    local release=$1 database=$2
+    local release=$1 url=DATABASE_URL=$DATABASE/$2
     shift 2
+    is_local || url=
     # A migration that waits for a lock makes all who come after it wait as well.
-    (cd "$release" && as_service DATABASE_URL="$DATABASE/$database" \
+    (cd "$release" && as_service ${url:+"$url"} \
         PGOPTIONS='-c lock_timeout=5s' .venv/bin/python manage.py "$@")
 }
 
@@ -82,3 +101,9 @@ switch() {
 restart() {
     systemctl restart "$NAME.service" && answers "$SOCKET" /health/ready
 }
+
+# What the head of each script says.
+if [[ "${1:-}" =~ ^(-h|--help)$ ]]; then
+    sed --quiet '2,/^[^#]/ { /^# shellcheck/d; s/^# \{0,1\}//p }' "$0"
+    exit
+fi

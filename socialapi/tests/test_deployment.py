@@ -1,7 +1,12 @@
-"""The files that deploy the service name only variables that it reads."""
+"""The files that deploy the service fit it."""
 
 import json
 import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,3 +61,38 @@ def test_docker_and_heroku_run_the_same_python() -> None:
     wanted = (BASE_DIR / ".python-version").read_text().strip()
     images = re.findall(r"FROM python:(\d+\.\d+)\.", (BASE_DIR / "Dockerfile").read_text())
     assert images == [wanted]
+
+
+class Live(BaseHTTPRequestHandler):
+    """A service that lives, for those who name its host."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        asked = self.path, self.headers["Host"]
+        self.send_response(200 if asked == ("/health/live", "api.example.org") else 400)
+        self.end_headers()
+
+
+@pytest.mark.parametrize("place", ["variable", "file", "nowhere"])
+def test_the_image_is_healthy_wherever_its_hosts_come_from(tmp_path: Path, place: str) -> None:
+    text = (BASE_DIR / "Dockerfile").read_text().replace("\\\n", "")
+    (command,) = re.findall(r"^HEALTHCHECK .*CMD (.*)$", text, re.MULTILINE)
+    hosts = ".api.example.org,localhost"
+    if place == "file":
+        (tmp_path / "ALLOWED_HOSTS").write_text(f"{hosts}\n")
+    with HTTPServer(("127.0.0.1", 0), Live) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        done = subprocess.run(
+            [sys.executable, *json.loads(command)[1:]],
+            env={
+                "ALLOWED_HOSTS": hosts if place == "variable" else "",
+                "SECRETS_DIR": str(tmp_path),
+                "PORT": str(server.server_port),
+            },
+            capture_output=True,
+            check=False,
+        )
+        server.shutdown()
+        thread.join()
+    assert done.returncode == (1 if place == "nowhere" else 0), done.stderr

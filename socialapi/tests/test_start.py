@@ -63,7 +63,7 @@ NONSENSE = {
     "METRICS_TOKEN": ["short", "with some spaces in it"],
     "SENTRY_DSN": ["sentry.example.org", "https://sentry.example.org/1"],
     "OTEL_EXPORTER_OTLP_ENDPOINT": ["localhost:4318", "http://a b"],
-    "REVISION": ["main", "v1.0"],
+    "REVISION": ["two words", "feature/x"],
 }
 PROGRAMS = [["-m", "gunicorn"], ["manage.py", "check"]]
 
@@ -150,6 +150,21 @@ def test_p02_a_key_has_32_bytes_and_is_no_example(
     assert complaints()[0].startswith(f"{name}: must be random, not an example. Example: ")
     variables.setenv(name, GOOD["SECRET_KEY"])
     read_environment()
+
+
+def test_the_revision_is_what_the_deployment_says(
+    variables: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "REVISION"
+    variables.setattr("socialapi.environment.REVISION_FILE", file)
+    variables.delenv("HEROKU_BUILD_COMMIT", raising=False)
+    assert read_environment().REVISION == ""
+    variables.setenv("HEROKU_BUILD_COMMIT", "3F2A9C1")
+    assert read_environment().REVISION == "3F2A9C1"
+    file.write_text("v1.2.0\n")
+    assert read_environment().REVISION == "v1.2.0"
+    variables.setenv("REVISION", "mine")
+    assert read_environment().REVISION == "mine"
 
 
 def test_p02_a_longer_hash_needs_a_longer_key(variables: pytest.MonkeyPatch) -> None:

@@ -156,3 +156,11 @@ def test_the_key_opens_both(machine: Path) -> None:
 
     assert log(machine) == [f"upgrade {COMMIT}.tar.gz", "rollback"]
     assert (machine / f"{COMMIT}.tar.gz").read_bytes() == b"archive"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["api.example.org"]])
+def test_waiting_needs_an_address(arguments: list[str]) -> None:
+    program = BASE_DIR / "deploy/github/wait-healthy"
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (2, "Usage: wait-healthy https://api.example.org\n")
