@@ -528,23 +528,30 @@ def test_a_database_without_tables_is_told_to_be_migrated(course: Course) -> Non
         run(course)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_several_connections_share_the_posts(
-    course: Course, alice: int, bob: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fastapi_source, "BATCH_ROWS", 2)
-    blank = [course.post(alice, title="") for _ in range(9)]
-    for _ in range(9):
-        course.vote(bob, course.post(alice))
+class TestSeveralConnections:
+    @pytest.fixture
+    def course(self, committed: None) -> Iterator[Course]:
+        """As above, for connections that see only what is committed."""
+        course = Course()
+        yield course
+        course.drop()
 
-    output = run(course)
+    def test_share_the_posts(
+        self, course: Course, alice: int, bob: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fastapi_source, "BATCH_ROWS", 2)
+        blank = [course.post(alice, title="") for _ in range(9)]
+        for _ in range(9):
+            course.vote(bob, course.post(alice))
 
-    assert [line for line in output.splitlines() if " id " in line] == [
-        f"posts id {post}: the title is blank" for post in blank
-    ]
-    assert "posts: 9 new, 0 there already, 9 that do not fit\n" in output
-    assert "votes: 9 new, 0 there already, 0 that do not fit\n" in output
-    assert not Vote.objects.miscounted().exists()
+        output = run(course)
+
+        assert [line for line in output.splitlines() if " id " in line] == [
+            f"posts id {post}: the title is blank" for post in blank
+        ]
+        assert "posts: 9 new, 0 there already, 9 that do not fit\n" in output
+        assert "votes: 9 new, 0 there already, 0 that do not fit\n" in output
+        assert not Vote.objects.miscounted().exists()
 
 
 def test_works_in_debug_mode(course: Course, their_post: int) -> None:
