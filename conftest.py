@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
@@ -108,6 +108,22 @@ def as_superuser(superuser: User) -> Client:
     return browser
 
 
+def remove_rows() -> None:
+    """Remove what a test has committed, and nothing that migrations have written."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "TRUNCATE accounts_user, accounts_ratelimit, django_session, votes_recount,"
+            " posts_change, posts_mark CASCADE"
+        )
+        # From there on there is a log.
+        cursor.execute("INSERT INTO posts_mark (xid) VALUES (0)")
+    connection.close()
+
+
+# pytest-django cleans up by this, after a test that asks for the database in both ways.
+TransactionTestCase._fixture_teardown = lambda _self: remove_rows()  # type: ignore[method-assign]
+
+
 @pytest.fixture
 def transactional_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Replace pytest-django's, which would also remove what migrations have written.
@@ -116,11 +132,7 @@ def transactional_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) 
     """
     with django_db_blocker.unblock():
         yield
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "TRUNCATE accounts_user, accounts_ratelimit, django_session, votes_recount CASCADE"
-            )
-        connection.close()
+        remove_rows()
 
 
 @pytest.fixture
