@@ -121,7 +121,7 @@ def remove_rows() -> None:
 
 
 # pytest-django cleans up by this, after a test that asks for the database in both ways.
-TransactionTestCase._fixture_teardown = lambda _self: remove_rows()  # type: ignore[method-assign]
+TransactionTestCase._fixture_teardown = lambda _self: remove_rows()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
