@@ -120,7 +120,8 @@ def remove_rows() -> None:
     connection.close()
 
 
-# pytest-django cleans up by this, after a test that asks for the database in both ways.
+# pytest-django cleans up by this, after a test that asks for the database in both ways. Django's
+# stubs lack it.
 TransactionTestCase._fixture_teardown = lambda _self: remove_rows()  # type: ignore[attr-defined]
 
 

@@ -61,6 +61,7 @@ class Member(NamedTuple):
         columns = [column(field) for field in fields.values()]
         text, values = self.rows(user).values_list(*columns).query.sql_with_params()
         names = ", ".join(f'"{name}"' for name in fields)
+        # The ORM's own SQL, and names from our code: nothing of a client's.
         return f"SELECT row_to_json(held)::text FROM ({text}) AS held ({names})", values  # noqa: S608
 
 
@@ -107,6 +108,7 @@ def statement(user: User) -> tuple[str, list[Any]]:
     for number, member in enumerate(members.values()):
         text, values = member.select(user)
         begin = f"SELECT {number}, NULL"
+        # As in `select`, nothing in it is a client's.
         parts.append(f"{begin} UNION ALL SELECT {number}, row.* FROM ({text}) AS row")  # noqa: S608
         parameters += values
     return " UNION ALL ".join(parts), parameters

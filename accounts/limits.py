@@ -30,7 +30,7 @@ def throttled(limit: str, wait: float, detail: str = TOO_OFTEN, **fields: str) -
     tally.count("throttled", limit)
     log.warning("A limit was reached.", extra=event("throttled", limit=limit, **fields))
     error = Throttled(detail=f"{detail} Try again in {in_words(wait)}.")
-    # For Retry-After; DRF would tell these seconds in the text, too.
+    # For Retry-After, where DRF has it, untyped; given to DRF, the text would tell it, too.
     error.wait = wait  # type: ignore[attr-defined]
     return error
 

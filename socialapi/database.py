@@ -24,6 +24,12 @@ SERVER_LEFT = {"57P01", "57P02", "57P03"}
 READ_ONLY, FAILURE = "25006", "XX"
 
 
+def sqlstate(error: Exception) -> str | None:
+    """Return PostgreSQL's code of an error of Django's, or None if it is not PostgreSQL's."""
+    state: str | None = getattr(error.__cause__, "pgcode", None)
+    return state
+
+
 def is_unavailable(error: Exception) -> bool:
     """Whether an error tells that the database did not answer, and not that it was asked wrongly.
 
@@ -32,8 +38,8 @@ def is_unavailable(error: Exception) -> bool:
     """
     if isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError:
         return True
-    state = getattr(error.__cause__, "pgcode", None) or ""
-    return state == READ_ONLY or state.startswith(FAILURE)
+    state = sqlstate(error)
+    return state is not None and (state == READ_ONLY or state.startswith(FAILURE))
 
 
 def is_connection_lost(error: Exception) -> bool:
@@ -43,7 +49,7 @@ def is_connection_lost(error: Exception) -> bool:
     """
     if not is_unavailable(error):
         return False
-    state = getattr(error.__cause__, "pgcode", None)
+    state = sqlstate(error)
     return state is None or state.startswith("08") or state in SERVER_LEFT
 
 
@@ -54,7 +60,7 @@ def violated_constraint(error: IntegrityError) -> str:
 
 def is_reference_lost(error: IntegrityError) -> bool:
     """Whether a change was refused because a row that it refers to has been deleted."""
-    return getattr(error.__cause__, "pgcode", None) == FOREIGN_KEY_VIOLATION
+    return sqlstate(error) == FOREIGN_KEY_VIOLATION
 
 
 def drop_lost_connection() -> None:

@@ -18,19 +18,26 @@ from conftest import ClientFor
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:147.0) Gecko/20100101 Firefox/147.0"
 
-type LogIn = Callable[..., APIClient]
+
+class LoggedIn(APIClient):
+    """A client that has logged in."""
+
+    refresh_token: str
+
+
+type LogIn = Callable[..., LoggedIn]
 
 
 @pytest.fixture
 def log_in(author: User) -> LogIn:
     """Let the author log in from some place; returns a client with the tokens."""
 
-    def from_place(agent: str = AGENT, address: str = "192.0.2.77", **headers: Any) -> APIClient:
-        client = APIClient(HTTP_USER_AGENT=agent, REMOTE_ADDR=address, **headers)
+    def from_place(agent: str = AGENT, address: str = "192.0.2.77", **headers: Any) -> LoggedIn:
+        client = LoggedIn(HTTP_USER_AGENT=agent, REMOTE_ADDR=address, **headers)
         body = {"email": author.email, "password": PASSWORD}
         pair = client.post("/login", body, format="json").json()
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {pair['access_token']}")
-        client.refresh_token = pair["refresh_token"]  # type: ignore[attr-defined]
+        client.refresh_token = pair["refresh_token"]
         return client
 
     return from_place
@@ -134,7 +141,7 @@ class TestOrigin:
         client = log_in()
         before = Session.objects.get()
 
-        body = {"refresh_token": client.refresh_token}  # type: ignore[attr-defined]
+        body = {"refresh_token": client.refresh_token}
         elsewhere = APIClient(HTTP_USER_AGENT="Later/2", REMOTE_ADDR="203.0.113.9")
         elsewhere.post("/token/refresh", body, format="json")
 
@@ -193,7 +200,7 @@ class TestEnd:
 
         assert response.status_code == 204
         assert lost.get("/users/me").status_code == 401
-        body = {"refresh_token": lost.refresh_token}  # type: ignore[attr-defined]
+        body = {"refresh_token": lost.refresh_token}
         assert own.post("/token/refresh", body, format="json").status_code == 401
         assert own.get("/users/me").status_code == 200
         assert own.delete(path).status_code == 404
